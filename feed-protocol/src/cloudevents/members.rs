@@ -1,0 +1,242 @@
+//! The members of one CloudEvent in JSON, and the event that they make.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::value::{Name, Value};
+use super::{FEED_POSITION, FEED_UPDATED, SPEC_VERSION};
+use crate::event::{
+    DataContentType, DataSchema, EventId, EventParts, EventType, ExtensionName, ExtensionValue,
+    Extensions, Source, Subject, check_json, check_json_depth, is_json,
+};
+use crate::{Event, InvalidEvent, Position, Recorded};
+
+/// The members of a CloudEvent, borrowed from its text where nothing in them is escaped.
+#[derive(Default)]
+pub(super) struct Members<'a> {
+    spec_version: Option<Value<'a>>,
+    id: Option<Value<'a>>,
+    source: Option<Value<'a>>,
+    event_type: Option<Value<'a>>,
+    subject: Option<Value<'a>>,
+    time: Option<Value<'a>>,
+    data_content_type: Option<Value<'a>>,
+    data_schema: Option<Value<'a>>,
+    data_base64: Option<Value<'a>>,
+    data: Option<&'a RawValue>,
+    others: Vec<(Cow<'a, str>, Value<'a>)>,
+    /// The first thing seen that no event can have.
+    fault: Option<InvalidEvent>,
+}
+
+impl<'a> Members<'a> {
+    /// The event that somebody publishes.
+    pub(super) fn into_event(self) -> Result<Event, InvalidEvent> {
+        // The names of a feed's own attributes are reserved, and refused among the others.
+        Ok(Event::from_checked(self.into_parts()?))
+    }
+
+    /// The event that a feed serves, with its place.
+    pub(super) fn into_recorded(mut self) -> Result<Recorded, InvalidEvent> {
+        let mut take = |field: &'static str| {
+            let index = self.others.iter().position(|(name, _)| name == field);
+            let value = index.map(|index| self.others.swap_remove(index).1);
+            required(field, string(field, value)?)
+        };
+        let position = take(FEED_POSITION)?;
+        let updated = take(FEED_UPDATED)?;
+        let position = match position.parse() {
+            Ok(position) if position > Position::ZERO => position,
+            _ => return Err(InvalidEvent::new(FEED_POSITION, "is not a position from 1")),
+        };
+        let updated = DateTime::parse_from_rfc3339(&updated)
+            .map_err(|_| InvalidEvent::new(FEED_UPDATED, "is not an RFC 3339 date and time"))?
+            .with_timezone(&Utc);
+        Ok(Recorded { position, updated, event: Event::from_checked(self.into_parts()?) })
+    }
+
+    fn into_parts(self) -> Result<EventParts, InvalidEvent> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        if required("specversion", string("specversion", self.spec_version)?)? != SPEC_VERSION {
+            return Err(InvalidEvent::new("specversion", "is not '1.0'"));
+        }
+        let mut parts = EventParts::new(
+            EventId::new(required("id", string("id", self.id)?)?)?,
+            Source::new(required("source", string("source", self.source)?)?)?,
+            EventType::new(required("type", string("type", self.event_type)?)?)?,
+        );
+        parts.subject = string("subject", self.subject)?.map(Subject::new).transpose()?;
+        parts.time = string("time", self.time)?.map(|time| time.parse()).transpose()?;
+        parts.data_content_type = string("datacontenttype", self.data_content_type)?
+            .map(DataContentType::new)
+            .transpose()?;
+        parts.data_schema =
+            string("dataschema", self.data_schema)?.map(DataSchema::new).transpose()?;
+        for (name, value) in self.others {
+            // A null is an absent attribute, whose name has to be one all the same.
+            let name: ExtensionName = name.parse()?;
+            if let Some(value) = extension(&name, value)? {
+                parts.extensions.insert_new(name, value)?;
+            }
+        }
+        let is_json = parts.data_content_type.as_ref().is_none_or(|it| is_json(it.as_str()));
+        parts.data = data(is_json, self.data, string("data_base64", self.data_base64)?)?;
+        Ok(parts)
+    }
+
+    /// Where the value of an attribute of CloudEvents' own goes.
+    fn slot(&mut self, name: &str) -> Option<&mut Option<Value<'a>>> {
+        Some(match name {
+            "specversion" => &mut self.spec_version,
+            "id" => &mut self.id,
+            "source" => &mut self.source,
+            "type" => &mut self.event_type,
+            "subject" => &mut self.subject,
+            "time" => &mut self.time,
+            "datacontenttype" => &mut self.data_content_type,
+            "dataschema" => &mut self.data_schema,
+            "data_base64" => &mut self.data_base64,
+            _ => return None,
+        })
+    }
+
+    /// Takes a member in. What is wrong with its name is found here, so that no name is looked at
+    /// more often than there may be names, however many there are.
+    fn add(&mut self, name: Cow<'a, str>, value: Value<'a>) {
+        if let Some(slot) = self.slot(&name) {
+            if slot.replace(value).is_some() {
+                self.blame(&name, "is stated twice");
+            }
+        } else if name.len() > ExtensionName::MAX_LEN {
+            self.blame(&name, "is not an attribute name: it is too long");
+        } else if self.others.iter().any(|(other, _)| *other == name) {
+            self.blame(&name, "is stated twice");
+        } else if self.others.len() == MAX_OTHERS {
+            self.blame(&name, "is one too many: an event has at most 64 extensions");
+        } else {
+            self.others.push((name, value));
+        }
+    }
+
+    fn blame(&mut self, name: &str, reason: &'static str) {
+        if self.fault.is_none() {
+            let name: String = name.chars().take(ExtensionName::MAX_LEN).collect();
+            self.fault = Some(InvalidEvent::new(name, reason));
+        }
+    }
+}
+
+/// The extensions, and the two attributes of the feed's own.
+const MAX_OTHERS: usize = Extensions::MAX_COUNT + 2;
+
+fn required<'a>(
+    field: &'static str,
+    value: Option<Cow<'a, str>>,
+) -> Result<Cow<'a, str>, InvalidEvent> {
+    value.ok_or_else(|| InvalidEvent::new(field, "is missing"))
+}
+
+fn string<'a>(
+    field: &'static str,
+    value: Option<Value<'a>>,
+) -> Result<Option<Cow<'a, str>>, InvalidEvent> {
+    let kind = match value {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) => return Ok(Some(text)),
+        Some(Value::Boolean(_)) => "a boolean",
+        Some(Value::Integer(_)) => "a number",
+        Some(Value::Other(kind)) => kind,
+    };
+    Err(InvalidEvent::new(field, format!("is {kind}, and not a string")))
+}
+
+fn extension(
+    name: &ExtensionName,
+    value: Value<'_>,
+) -> Result<Option<ExtensionValue>, InvalidEvent> {
+    let invalid = |reason| InvalidEvent::new(name.as_str().to_owned(), reason);
+    Ok(match value {
+        Value::Null => None,
+        Value::Boolean(value) => Some(ExtensionValue::Boolean(value)),
+        Value::Integer(value) => Some(ExtensionValue::Integer(value)),
+        Value::String(text) => Some(ExtensionValue::string(text).map_err(invalid)?),
+        Value::Other(kind) => {
+            let reason = format!("is {kind}, and not a string, a boolean or an integer of 32 bits");
+            return Err(invalid(reason.into()));
+        }
+    })
+}
+
+/// The bytes of the data, checked as [`Event::new`] checks them; the syntax of JSON in its place
+/// has been checked with the envelope's.
+fn data(
+    is_json: bool,
+    plain: Option<&RawValue>,
+    base64: Option<Cow<'_, str>>,
+) -> Result<Option<Bytes>, InvalidEvent> {
+    match (plain.map(RawValue::get), base64) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => {
+            Err(InvalidEvent::new("data", "is stated twice, in 'data' and in 'data_base64'"))
+        }
+        (Some(json), None) if is_json => {
+            check_json_depth(json.as_bytes())?;
+            Ok(Some(Bytes::copy_from_slice(json.as_bytes())))
+        }
+        (Some(json), None) => match serde_json::from_str::<String>(json) {
+            Ok(text) => Ok(Some(text.into())),
+            Err(_) => Err(InvalidEvent::new(
+                "data",
+                "is not a string, and its 'datacontenttype' is not JSON",
+            )),
+        },
+        (None, Some(base64)) => {
+            let bytes = BASE64_STANDARD.decode(base64.as_bytes()).map_err(|error| {
+                InvalidEvent::new("data_base64", format!("is not Base64: {error}"))
+            })?;
+            if is_json {
+                check_json(&bytes)?;
+            }
+            Ok(Some(bytes.into()))
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a CloudEvent, which is an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+        let mut members = Members::default();
+        while let Some(Name(name)) = object.next_key()? {
+            if name == "data" {
+                if members.data.replace(object.next_value()?).is_some() {
+                    members.blame("data", "is stated twice");
+                }
+            } else {
+                members.add(name, object.next_value()?);
+            }
+        }
+        Ok(members)
+    }
+}

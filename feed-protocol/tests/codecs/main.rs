@@ -1,0 +1,11 @@
+//! The codecs as a server and a consumer use them.
+
+mod atom_foreign;
+mod atom_hostile;
+mod atom_other_reader;
+mod atom_posted;
+mod atom_round_trip;
+mod cloudevents_reading;
+mod cloudevents_round_trip;
+mod events;
+mod golden;
