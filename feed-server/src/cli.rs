@@ -1,0 +1,99 @@
+//! The commands of the binary.
+
+mod config;
+mod feeds;
+mod import;
+mod lines;
+mod publish;
+mod serve;
+mod shutdown;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, DatabaseArgs, ServeArgs};
+use crate::store::StoreError;
+use crate::store::sqlite::SqliteStore;
+
+/// A dependable event log over plain HTTP: Atom and CloudEvents feeds from an SQL database.
+///
+/// Without a command, serves the feeds `customers` and `orders` from ./feeds.db on 127.0.0.1:3000.
+#[derive(Debug, Parser)]
+#[command(name = "feed-server", version, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  feed-server
+  feed-server serve --listen 127.0.0.1:8080 --feed orders
+  feed-server publish orders --type order.placed --subject order-42 --data '{\"total\":\"1.98\"}'
+  feed-server import orders --from orders.jsonl --type order.placed --id-field orderId
+  curl http://127.0.0.1:3000/feeds/orders
+
+The database is SQLite. A command may publish while a server runs on the same file.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve feeds over HTTP
+    Serve(ServeArgs),
+    /// Publish one event, or a line of JSON each from standard input
+    Publish(publish::PublishArgs),
+    /// Publish what a file of JSON lines holds, with its own times; can be resumed
+    Import(import::ImportArgs),
+    /// List the feeds of the database, or create one
+    #[command(subcommand)]
+    Feeds(feeds::FeedsCommand),
+    /// Print a sample of the settings, or check a file of them
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+}
+
+/// Why a command failed; the exit code tells the two apart.
+#[derive(Debug)]
+pub enum Failed {
+    /// What was asked for is wrong: exit code 2.
+    Usage(anyhow::Error),
+    /// It did not work: exit code 1.
+    Run(anyhow::Error),
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// [`Failed`], with one line to print.
+pub async fn run(cli: Cli) -> Result<(), Failed> {
+    let serve_args = match &cli.command {
+        Some(Command::Serve(args)) => args.clone(),
+        _ => ServeArgs::default(),
+    };
+    if let Some(Command::Config(command)) = &cli.command {
+        return config::run(command, &cli.database).map_err(Failed::Usage);
+    }
+    let config = Config::load(&cli.database, &serve_args).map_err(Failed::Usage)?;
+    if matches!(cli.command, None | Some(Command::Serve(_))) {
+        config.check_exposure().map_err(Failed::Usage)?;
+    }
+    let store = open(&config.database).await.map_err(Failed::Usage)?;
+    match cli.command {
+        None | Some(Command::Serve(_)) => serve::run(config, store).await,
+        Some(Command::Publish(args)) => publish::run(args, &config, store).await,
+        Some(Command::Import(args)) => import::run(args, &config, store).await,
+        Some(Command::Feeds(command)) => feeds::run(command, &config, store).await,
+        Some(Command::Config(_)) => Ok(()),
+    }
+}
+
+async fn open(database: &str) -> anyhow::Result<SqliteStore> {
+    if database.starts_with("postgres:") || database.starts_with("postgresql:") {
+        anyhow::bail!(
+            "database: PostgreSQL is not supported yet; name an SQLite file such as ./feeds.db"
+        );
+    }
+    let opened = async { SqliteStore::open(database.parse()?).await };
+    opened.await.map_err(|error: StoreError| anyhow::Error::new(error).context("database"))
+}

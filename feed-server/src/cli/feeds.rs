@@ -1,0 +1,80 @@
+//! `feed-server feeds`
+
+use std::io::Write;
+
+use clap::Subcommand;
+use feed_protocol::{FeedName, PageSize};
+
+use super::Failed;
+use crate::builder::ensure_feed;
+use crate::config::Config;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{EventStore, StoreError};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum FeedsCommand {
+    /// List the feeds: name, page size, head, incarnation, last change
+    List,
+    /// Create a feed
+    Create {
+        /// Its name
+        name: FeedName,
+        /// How many events a page holds; never changes [default: 100]
+        #[arg(long, value_name = "N")]
+        page_size: Option<u64>,
+    },
+}
+
+pub(super) async fn run(
+    command: FeedsCommand,
+    config: &Config,
+    store: SqliteStore,
+) -> Result<(), Failed> {
+    let result = match command {
+        FeedsCommand::List => list(&store).await.map_err(Failed::Run),
+        FeedsCommand::Create { name, page_size } => {
+            create(&store, config, name, page_size).await.map_err(Failed::Usage)
+        }
+    };
+    store.close().await;
+    result
+}
+
+async fn list(store: &SqliteStore) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "{:<24} {:>9} {:>12}  {:<16} UPDATED",
+        "FEED", "PAGE SIZE", "HEAD", "INCARNATION"
+    )?;
+    for feed in store.feeds().await? {
+        let head = store.head(&feed).await?;
+        writeln!(
+            out,
+            "{:<24} {:>9} {:>12}  {:<16} {}",
+            feed.name.as_str(),
+            feed.page_size.get(),
+            head.position.get(),
+            feed.incarnation.as_str(),
+            head.updated.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+        )?;
+    }
+    Ok(())
+}
+
+async fn create(
+    store: &SqliteStore,
+    config: &Config,
+    name: FeedName,
+    page_size: Option<u64>,
+) -> anyhow::Result<()> {
+    let page_size = page_size.map_or(Ok(config.page_size), PageSize::new)?;
+    if store.feeds().await?.iter().any(|feed| feed.name == name) {
+        return Err(StoreError::FeedExists(name).into());
+    }
+    let authority =
+        config.public_url.as_ref().and_then(|url| url.host_str()).unwrap_or("localhost");
+    let feed = ensure_feed(store, &name, Some(page_size), authority).await?;
+    writeln!(std::io::stdout(), "created {} with pages of {}", feed.name, feed.page_size)?;
+    Ok(())
+}

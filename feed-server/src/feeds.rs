@@ -1,0 +1,111 @@
+//! The feeds that a server serves, and how far each has come.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use feed_protocol::FeedName;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::store::{EventStore, Feed, Head, StoreError};
+
+/// A feed, and its head as far as this process knows it.
+///
+/// The head wakes those who wait for news. It is a hint: it may lag behind what other processes
+/// commit, never ahead of what the store holds.
+#[derive(Debug)]
+pub(crate) struct LiveFeed {
+    pub(crate) feed: Feed,
+    head: watch::Sender<Head>,
+}
+
+impl LiveFeed {
+    fn new(feed: Feed, head: Head) -> Self {
+        Self { feed, head: watch::Sender::new(head) }
+    }
+
+    /// The head as far as this process knows it.
+    pub(crate) fn head(&self) -> Head {
+        *self.head.borrow()
+    }
+
+    /// To be woken when the head moves.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Head> {
+        self.head.subscribe()
+    }
+
+    /// Tells that the feed has come this far.
+    pub(crate) fn advance(&self, head: Head) {
+        self.head.send_if_modified(|known| {
+            let moved = head.position > known.position;
+            if moved {
+                *known = head;
+            }
+            moved
+        });
+    }
+}
+
+/// All feeds of a store, by name.
+#[derive(Debug)]
+pub(crate) struct Feeds {
+    store: Arc<dyn EventStore>,
+    /// Whether the heads could not be read the last time: said once, not at every try.
+    failing: AtomicBool,
+    by_name: RwLock<BTreeMap<FeedName, Arc<LiveFeed>>>,
+}
+
+impl Feeds {
+    /// Reads the feeds of a store.
+    pub(crate) async fn load(store: Arc<dyn EventStore>) -> Result<Self, StoreError> {
+        let feeds = Self { store, failing: AtomicBool::new(false), by_name: RwLock::default() };
+        feeds.refresh().await?;
+        Ok(feeds)
+    }
+
+    /// The feed of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<LiveFeed>> {
+        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        by_name.get(name).cloned()
+    }
+
+    /// All of them, by name.
+    pub(crate) fn all(&self) -> Vec<Arc<LiveFeed>> {
+        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        by_name.values().cloned().collect()
+    }
+
+    /// Takes up what the store holds: new feeds, new incarnations, heads that moved.
+    pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
+        for feed in self.store.feeds().await? {
+            let head = self.store.head(&feed).await?;
+            match self.get(feed.name.as_str()) {
+                Some(live) if live.feed == feed => live.advance(head),
+                _ => {
+                    let live = Arc::new(LiveFeed::new(feed.clone(), head));
+                    let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+                    by_name.insert(feed.name, live);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until another process may have changed something, and takes it up.
+    pub(crate) async fn follow_once(&self) {
+        self.store.changed_elsewhere().await;
+        let failed = match self.refresh().await {
+            Ok(()) => false,
+            Err(error) => {
+                if !self.failing.load(Ordering::Relaxed) {
+                    warn!(error = &error as &dyn std::error::Error, "cannot read the heads");
+                }
+                true
+            }
+        };
+        if self.failing.swap(failed, Ordering::Relaxed) && !failed {
+            info!("the heads can be read again");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! From an error to a problem. The one place where errors meet status codes, and are logged.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use feed_protocol::atom::AtomError;
+use feed_protocol::cloudevents::CloudEventsError;
+use feed_protocol::{InvalidEvent, Problem, ProblemType, problem};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use tracing::error;
+
+use crate::paging::PagingError;
+use crate::publishing::PublishError;
+use crate::store::{Refusal, StoreError};
+
+/// After how many seconds it is worth to try again what was refused for lack of room.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// A problem on its way to the client.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    problem: Box<Problem>,
+    headers: HeaderMap,
+}
+
+impl Failure {
+    pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        let mut headers = HeaderMap::new();
+        if matches!(problem.kind, ProblemType::Unavailable | ProblemType::TooManyRequests) {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        Self { problem: Box::new(problem), headers }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.problem.kind.status())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let fixed = [
+            (header::CONTENT_TYPE, problem::MEDIA_TYPE),
+            (header::CACHE_CONTROL, "no-store"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ];
+        (status, fixed, self.headers, self.problem.to_json()).into_response()
+    }
+}
+
+impl From<PagingError> for Failure {
+    fn from(error: PagingError) -> Self {
+        match error {
+            PagingError::NotFound => {
+                Problem::new(ProblemType::NotFound, "The feed holds nothing there.").into()
+            }
+            PagingError::BeyondHead(head) => Problem::new(
+                ProblemType::BeyondHead,
+                format!("The newest event of the feed stands at position {head}."),
+            )
+            .with("head", head.get())
+            .into(),
+            PagingError::Store(error) => unavailable(&error),
+        }
+    }
+}
+
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        let detail = error.to_string();
+        match error {
+            PublishError::UnknownFeed(_) => Problem::new(ProblemType::NotFound, detail).into(),
+            PublishError::Invalid(error) => error.into(),
+            PublishError::TooLarge { limit, .. } => {
+                Problem::new(ProblemType::TooLarge, detail).with("limit", limit).into()
+            }
+            PublishError::Refused(Refusal::Conflict { index, source_attribute, id, existing }) => {
+                Problem::new(ProblemType::EventConflict, detail)
+                    .with("index", index)
+                    .with("source", source_attribute.as_str())
+                    .with("id", id.as_str())
+                    .with("position", existing.get())
+                    .into()
+            }
+            PublishError::Refused(Refusal::VersionMismatch { expected, actual }) => {
+                Problem::new(ProblemType::VersionMismatch, detail)
+                    .with("expected", expected)
+                    .with("actual", actual)
+                    .into()
+            }
+            PublishError::Overloaded | PublishError::ShuttingDown => {
+                Problem::new(ProblemType::Unavailable, detail).into()
+            }
+            // Logged where it happened, once for all who shared the commit.
+            PublishError::Unknown(error) => Problem::new(
+                kind_of(&error),
+                "The database failed. Whether the event is stored is unknown; publishing it again \
+                 with the same id settles it.",
+            )
+            .into(),
+        }
+    }
+}
+
+impl From<InvalidEvent> for Failure {
+    fn from(error: InvalidEvent) -> Self {
+        Problem::new(ProblemType::InvalidEvent, error.to_string())
+            .with("field", error.field())
+            .into()
+    }
+}
+
+impl From<AtomError> for Failure {
+    fn from(error: AtomError) -> Self {
+        match error {
+            AtomError::Malformed(detail) => Problem::new(ProblemType::BadRequest, detail).into(),
+            AtomError::TooLarge(detail) => Problem::new(ProblemType::TooLarge, detail).into(),
+            AtomError::Invalid(error) => error.into(),
+        }
+    }
+}
+
+impl From<CloudEventsError> for Failure {
+    fn from(error: CloudEventsError) -> Self {
+        let detail = error.to_string();
+        match error {
+            CloudEventsError::Malformed(_) => Problem::new(ProblemType::BadRequest, detail).into(),
+            CloudEventsError::TooMany { limit } => {
+                Problem::new(ProblemType::TooLarge, detail).with("limit", limit).into()
+            }
+            CloudEventsError::Invalid { index, error } => {
+                let problem =
+                    Problem::new(ProblemType::InvalidEvent, detail).with("field", error.field());
+                match index {
+                    Some(index) => problem.with("index", index).into(),
+                    None => problem.into(),
+                }
+            }
+        }
+    }
+}
+
+/// The store failed: the whole chain goes to the log, and none of it to the client.
+pub(super) fn unavailable(error: &Arc<StoreError>) -> Failure {
+    error!(error = error.as_ref() as &dyn Error, "the store failed");
+    Problem::new(kind_of(error), "The database did not answer.").into()
+}
+
+/// Whether trying again later may help.
+fn kind_of(error: &StoreError) -> ProblemType {
+    match error {
+        StoreError::Unavailable(_) => ProblemType::Unavailable,
+        _ => ProblemType::Internal,
+    }
+}

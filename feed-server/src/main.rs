@@ -1,0 +1,33 @@
+//! The `feed-server` binary: parse, log, dispatch, exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use feed_server::cli::{self, Cli, Failed};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr();
+    match cli::run(cli).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed::Usage(error)) => fail(&error, 2),
+        Err(Failed::Run(error)) => fail(&error, 1),
+    }
+}
+
+/// One line: what is wrong, where, and the remedy.
+fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("feed-server: {error:#}");
+    ExitCode::from(code)
+}
+
+/// Logs what `RUST_LOG` asks for (`debug`, or `feed_server=debug,info`); information otherwise.
+fn log_to_stderr() {
+    let stated = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let filter = stated.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(layer.with_filter(filter)).init();
+}
