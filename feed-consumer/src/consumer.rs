@@ -1,0 +1,159 @@
+//! A subscription from its settings to its end.
+//!
+//! # Layout
+//!
+//! - [`builder`]: the settings
+//! - [`beginning`]: what stands at the address, and where the subscription stands in it
+
+mod beginning;
+mod builder;
+
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use feed_protocol::Position;
+use futures_util::FutureExt;
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+use url::Url;
+
+use self::beginning::{Beginning, Begun};
+use crate::cursor::{Cursor, Window};
+use crate::handler::Handler;
+use crate::reading::{self, Pace, client::Client};
+use crate::store::CursorStore;
+use crate::store::sqlite::SqliteStore;
+use crate::worker::{ConsumerError, Ended, Progress, Shutdown, Summary, Worker};
+
+pub use builder::{ConfigError, ConsumerBuilder, InvalidStart, Start};
+
+/// How many documents are read ahead of the one in hand.
+const READ_AHEAD: usize = 1;
+
+/// A subscription that is ready to run.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use feed_consumer::Consumer;
+///
+/// let consumer = Consumer::builder("http://127.0.0.1:3000/feeds/orders")
+///     .group("billing")
+///     .database("billing.db")
+///     .on_any(async |recorded| {
+///         println!("{} {}", recorded.position, recorded.event.event_type());
+///         Ok(())
+///     })
+///     .build()?;
+/// let shutdown = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
+/// let summary = consumer.run(shutdown).await?;
+/// println!("handled {} events", summary.handled);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Consumer<H> {
+    client: Client,
+    /// The feed's address, without name and password.
+    url: Url,
+    group: String,
+    database: PathBuf,
+    start: Start,
+    pace: Pace,
+    window: Window,
+    grace: Duration,
+    handler: H,
+    progress: watch::Sender<Progress>,
+}
+
+impl Consumer<()> {
+    /// The settings of a subscription to the feed at this address, its current document.
+    pub fn builder(url: impl Into<String>) -> ConsumerBuilder<()> {
+        ConsumerBuilder::new(url.into())
+    }
+}
+
+impl<H> Consumer<H> {
+    /// Tells how far the subscription is, while it runs and after it has ended.
+    #[must_use]
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+}
+
+impl<H: Handler> Consumer<H> {
+    /// Reads and handles events until there are no more (if [`until_idle`] is set), or `shutdown`
+    /// ends. Then the event in hand is finished, within the [`grace`] period, and the cursor
+    /// moved past everything that was handled.
+    ///
+    /// A feed that cannot be read, and an event that cannot be handled, is tried again and again:
+    /// see [`give_up_after`].
+    ///
+    /// [`until_idle`]: ConsumerBuilder::until_idle
+    /// [`grace`]: ConsumerBuilder::grace
+    /// [`give_up_after`]: ConsumerBuilder::give_up_after
+    ///
+    /// # Errors
+    ///
+    /// When the subscription cannot go on. The cursor stands before everything that was not
+    /// handled, and to run again goes on from there.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
+    pub async fn run(
+        self,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<Summary, ConsumerError> {
+        let store: Arc<dyn CursorStore> = Arc::new(SqliteStore::open(&self.database).await?);
+        let ended = self.run_with(Arc::clone(&store), shutdown).await;
+        store.close().await;
+        ended
+    }
+
+    async fn run_with(
+        self,
+        store: Arc<dyn CursorStore>,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<Summary, ConsumerError> {
+        let mut shutdown = pin!(shutdown.fuse());
+        let beginning = Beginning {
+            client: &self.client,
+            url: &self.url,
+            group: &self.group,
+            start: self.start,
+            patience: self.pace.patience,
+            store: &*store,
+        };
+        let begun = tokio::select! {
+            biased;
+            begun = beginning.begin() => begun?,
+            () = &mut shutdown => {
+                let (handled, position) = (0, Position::ZERO);
+                return Ok(Summary { handled, position, ended: Ended::Shutdown });
+            }
+        };
+        let Begun { subscription, place, source, head } = begun;
+        let position = place.position;
+        let known = Progress { position, head: head.max(position), handled: 0 };
+        self.progress.send_replace(known);
+        let (sender, news) = mpsc::channel(READ_AHEAD);
+        let reader = tokio::spawn(reading::read(source, self.pace, sender));
+        let _reader = AbortOnDrop(reader.abort_handle());
+        let cursor = Cursor::new(store, subscription, place, self.window);
+        let shutdown = Shutdown::new(shutdown, self.grace);
+        let progress = self.progress.clone();
+        let worker = Worker::new(&self.handler, cursor, self.pace.patience, progress, shutdown);
+        worker.run(news).await
+    }
+}
+
+/// Ends the reader with the worker, even one that is dropped.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,337 @@
+//! The settings of a subscription.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use feed_protocol::Recorded;
+use tokio::sync::watch;
+use url::Url;
+
+use super::Consumer;
+use crate::cursor::Window;
+use crate::handler::{Each, Handler, HandlerError};
+use crate::reading::Pace;
+use crate::reading::client::{Client, Limits};
+use crate::schedule::Schedule;
+use crate::schedule::backoff::Backoff;
+use crate::schedule::failures::Patience;
+use crate::store::sqlite::setup::parse_path;
+use crate::worker::Progress;
+
+/// How long a subscription that is to end by itself bears failures, if not set.
+const DEFAULT_PATIENCE: Duration = Duration::from_secs(5 * 60);
+
+/// The longest name of a group, in bytes.
+const MAX_GROUP: usize = 200;
+
+/// Where a new subscription begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Start {
+    /// At the oldest event.
+    #[default]
+    Beginning,
+    /// After the newest event that there is.
+    Now,
+}
+
+/// Text that says of no place to begin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no place to begin: use 'beginning' or 'now'")]
+pub struct InvalidStart(String);
+
+impl FromStr for Start {
+    type Err = InvalidStart;
+
+    fn from_str(text: &str) -> Result<Self, InvalidStart> {
+        match text {
+            "beginning" => Ok(Self::Beginning),
+            "now" => Ok(Self::Now),
+            _ => Err(InvalidStart(text.to_owned())),
+        }
+    }
+}
+
+/// A setting with which no subscription can run.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: {message}")]
+pub struct ConfigError {
+    key: &'static str,
+    message: String,
+}
+
+impl ConfigError {
+    fn new(key: &'static str, message: impl ToString) -> Self {
+        Self { key, message: message.to_string() }
+    }
+
+    /// The setting.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        self.key
+    }
+
+    /// What is wrong with it, and what would be right.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// The settings of a subscription; see [`Consumer::builder`].
+#[derive(Debug, Clone)]
+pub struct ConsumerBuilder<H> {
+    url: String,
+    group: String,
+    database: String,
+    start: Start,
+    schedule: Schedule,
+    until_idle: bool,
+    window: Window,
+    backoff: Backoff,
+    give_up_after: Option<Option<Duration>>,
+    grace: Duration,
+    handler: H,
+}
+
+impl ConsumerBuilder<()> {
+    pub(super) fn new(url: String) -> Self {
+        Self {
+            url,
+            group: "default".to_owned(),
+            database: "consumer.db".to_owned(),
+            start: Start::default(),
+            schedule: Schedule::Live,
+            until_idle: false,
+            window: Window::default(),
+            backoff: Backoff::default(),
+            give_up_after: None,
+            grace: Duration::from_secs(10),
+            handler: (),
+        }
+    }
+}
+
+impl<H> ConsumerBuilder<H> {
+    /// The name of the group: who it is that reads. Groups read independently of each other.
+    /// `default`, if not set.
+    #[must_use]
+    pub fn group(mut self, name: impl Into<String>) -> Self {
+        self.group = name.into();
+        self
+    }
+
+    /// The database that holds the cursor: a SQLite file, created if it is missing, by its path or
+    /// a URL such as `sqlite:///var/lib/consumer.db`. Any number of subscriptions can share it.
+    /// `consumer.db` in the working directory, if not set.
+    #[must_use]
+    pub fn database(mut self, url: impl Into<String>) -> Self {
+        self.database = url.into();
+        self
+    }
+
+    /// Where a new subscription begins; one that has a cursor goes on from there. The beginning,
+    /// if not set.
+    #[must_use]
+    pub const fn start(mut self, start: Start) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// When to ask for news. Live, if not set.
+    #[must_use]
+    pub const fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
+    /// Whether to end once everything that the feed holds is handled. No, if not set.
+    #[must_use]
+    pub const fn until_idle(mut self, until_idle: bool) -> Self {
+        self.until_idle = until_idle;
+        self
+    }
+
+    /// How much may be handled before the cursor moves past it, and may be handled again after a
+    /// crash: 100 events and 100 ms, if not set.
+    #[must_use]
+    pub const fn window(mut self, window: Window) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// How long to wait after failures, of reading and of handling. At most 200 ms after the
+    /// first, doubling up to at most a minute, if not set.
+    #[must_use]
+    pub const fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// How long failures in a row are borne, of reading or of handling one event, before the
+    /// subscription ends with an error. For ever if `None`.
+    ///
+    /// If not set: for ever, or for five minutes if the subscription is to end by itself, since
+    /// then somebody waits for it.
+    #[must_use]
+    pub const fn give_up_after(mut self, limit: Option<Duration>) -> Self {
+        self.give_up_after = Some(limit);
+        self
+    }
+
+    /// How long a shutdown waits for the event in hand. Ten seconds, if not set.
+    #[must_use]
+    pub const fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Handles events with this.
+    #[must_use]
+    pub fn handler<T: Handler>(self, handler: T) -> ConsumerBuilder<T> {
+        let Self {
+            url,
+            group,
+            database,
+            start,
+            schedule,
+            until_idle,
+            window,
+            backoff,
+            give_up_after,
+            grace,
+            handler: _,
+        } = self;
+        ConsumerBuilder {
+            url,
+            group,
+            database,
+            start,
+            schedule,
+            until_idle,
+            window,
+            backoff,
+            give_up_after,
+            grace,
+            handler,
+        }
+    }
+
+    /// Handles events, of whatever type, with a closure: `async |recorded| { …; Ok(()) }`.
+    #[must_use]
+    pub fn on_any<F, R>(self, handle: F) -> ConsumerBuilder<Each<F>>
+    where
+        F: Fn(Arc<Recorded>) -> R + Send + Sync,
+        R: Future<Output = Result<(), HandlerError>> + Send,
+    {
+        self.handler(Each(handle))
+    }
+}
+
+impl<H: Handler> ConsumerBuilder<H> {
+    /// The subscription, ready to run.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is wrong. The feed and the database are not looked at yet.
+    pub fn build(self) -> Result<Consumer<H>, ConfigError> {
+        self.build_with(Limits::default())
+    }
+
+    pub(crate) fn build_with(self, limits: Limits) -> Result<Consumer<H>, ConfigError> {
+        let url = parse_url(&self.url).map_err(|message| ConfigError::new("url", message))?;
+        let group = self.group;
+        if group.is_empty() || group.len() > MAX_GROUP || group.chars().any(char::is_control) {
+            let message = format!(
+                "{group:?} is not a name: 1 to {MAX_GROUP} bytes without control characters"
+            );
+            return Err(ConfigError::new("group", message));
+        }
+        let database =
+            parse_path(&self.database).map_err(|message| ConfigError::new("database", message))?;
+        let (client, url) =
+            Client::new(&url, limits).map_err(|error| ConfigError::new("url", error))?;
+        let give_up_after = self
+            .give_up_after
+            .unwrap_or(if self.until_idle { Some(DEFAULT_PATIENCE) } else { None });
+        Ok(Consumer {
+            client,
+            url,
+            group,
+            database,
+            start: self.start,
+            pace: Pace {
+                schedule: self.schedule,
+                until_idle: self.until_idle,
+                patience: Patience { backoff: self.backoff, give_up_after },
+            },
+            window: self.window,
+            grace: self.grace,
+            handler: self.handler,
+            progress: watch::Sender::new(Progress::default()),
+        })
+    }
+}
+
+fn parse_url(text: &str) -> Result<Url, String> {
+    const REMEDY: &str = "name a feed such as http://127.0.0.1:3000/feeds/orders";
+    match text.parse::<Url>() {
+        Ok(mut url) if matches!(url.scheme(), "http" | "https") => {
+            url.set_fragment(None);
+            Ok(url)
+        }
+        // An address may hold a password, so it is not repeated.
+        Ok(url) => Err(format!("the scheme {:?} is not http or https: {REMEDY}", url.scheme())),
+        Err(error) => Err(format!("it is not a URL ({error}): {REMEDY}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(change: fn(ConsumerBuilder<()>) -> ConsumerBuilder<()>) -> Result<(), ConfigError> {
+        let builder = change(Consumer::builder("http://127.0.0.1:3000/feeds/orders"));
+        builder.on_any(async |_| Ok(())).build().map(drop)
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_with_the_remedy() {
+        build(|it| it).unwrap();
+        let error = build(|it| it.group("")).unwrap_err();
+        assert_eq!(error.key(), "group");
+        let error = build(|it| it.database("postgres://localhost/x")).unwrap_err();
+        assert_eq!(error.key(), "database");
+        assert!(error.message().contains("name a file"), "{error}");
+        for url in ["", "orders", "ftp://a.example/", "http://", "file:///etc/passwd"] {
+            let error = Consumer::builder(url).on_any(async |_| Ok(())).build().unwrap_err();
+            assert_eq!(error.key(), "url");
+            assert!(error.message().contains("name a feed such as"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_shown_nowhere() {
+        let consumer = Consumer::builder("http://me:s3cret@127.0.0.1:3000/feeds/orders")
+            .on_any(async |_| Ok(()))
+            .build()
+            .unwrap();
+        assert_eq!(consumer.url.as_str(), "http://127.0.0.1:3000/feeds/orders");
+        assert!(!format!("{:?}", consumer.client).contains("s3cret"));
+    }
+
+    #[test]
+    fn a_consumer_can_run_on_another_thread() {
+        fn assert_send(_: impl Send) {}
+        let consumer = Consumer::builder("http://127.0.0.1:3000/feeds/orders")
+            .on_any(async |recorded| {
+                tokio::task::yield_now().await;
+                drop(recorded.event.clone());
+                Ok(())
+            })
+            .build()
+            .unwrap();
+        assert_send(consumer.run(std::future::pending()));
+    }
+}

@@ -1,0 +1,67 @@
+//! Why an event was not handled.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why an event was not handled.
+///
+/// The `?` operator makes a transient error of any error, so that a database that is away or a
+/// service that is busy leads to another try.
+#[derive(Debug)]
+pub struct HandlerError {
+    kind: Kind,
+    error: Box<dyn Error + Send + Sync>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Another try may succeed.
+    Transient,
+    /// No other try will.
+    Permanent,
+    /// No more events are wanted.
+    Closed,
+}
+
+impl HandlerError {
+    /// An error that may be over at the next try.
+    pub fn transient(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind: Kind::Transient, error: error.into() }
+    }
+
+    /// An error that no other try will mend: the subscription ends, and its cursor stays before
+    /// the event.
+    pub fn permanent(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind: Kind::Permanent, error: error.into() }
+    }
+
+    /// Nobody wants more events: the subscription ends as at a shutdown, and its cursor stays
+    /// before the event.
+    pub fn closed(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind: Kind::Closed, error: reason.into() }
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn into_inner(self) -> Box<dyn Error + Send + Sync> {
+        self.error
+    }
+
+    pub(crate) fn as_error(&self) -> &(dyn Error + 'static) {
+        &*self.error
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for HandlerError {
+    fn from(error: E) -> Self {
+        Self::transient(error)
+    }
+}
+
+impl fmt::Display for HandlerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}

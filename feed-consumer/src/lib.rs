@@ -1,0 +1,39 @@
+//! Reads event feeds, and handles each event in order.
+//!
+//! A [`Consumer`] is one subscription: a feed, a group that reads it, a handler for its events, and
+//! a cursor that moves only after events have been handled. It reads the feeds of `feed-server`,
+//! and any single Atom document of other software.
+//!
+//! What it promises: every event is handled, in the order of the feed, at least once; after a crash
+//! at most a [`Window`] of events is handled again. When the feed is no longer the one that it has
+//! read, it stops and says so, rather than miss events.
+//!
+//! # Layout
+//!
+//! - `consumer`: a subscription from its settings to its end
+//! - `worker`: handles events one after the other, and moves the cursor behind them
+//! - `handler`: what handles events: closures, a command for each, lines of JSON
+//! - `reading`: a feed's pages and tail, or a document of other software, over HTTP
+//! - `schedule`: when to ask for news, and how failures are met
+//! - `cursor`: how far a subscription has come
+//! - `store`: where cursors are kept
+//! - `clock`, `random`: the present time, and chance
+
+mod clock;
+mod consumer;
+mod cursor;
+mod handler;
+mod random;
+mod reading;
+mod schedule;
+mod store;
+mod worker;
+
+pub use consumer::{ConfigError, Consumer, ConsumerBuilder, InvalidStart, Start};
+pub use cursor::Window;
+pub use handler::{Each, Exec, Handler, HandlerError, Print};
+pub use reading::error::Discontinuity;
+pub use schedule::backoff::Backoff;
+pub use schedule::{InvalidSchedule, Schedule};
+pub use store::StoreError;
+pub use worker::{ConsumerError, Ended, Progress, Summary};

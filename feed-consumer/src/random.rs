@@ -1,0 +1,6 @@
+//! The one place where this crate draws random numbers.
+
+/// A number from 0 up to, not including, 1.
+pub(crate) fn fraction() -> f64 {
+    rand::random()
+}

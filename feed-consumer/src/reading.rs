@@ -1,0 +1,201 @@
+//! Reading a feed: everything after a place, oldest first, in whole documents.
+//!
+//! A [`Source`] is asked again and again by [`read`], which paces the requests, bears failures,
+//! and hands on what it finds. It reads ahead of the handler by a document or two.
+//!
+//! # Layout
+//!
+//! - [`opening`]: what stands at an address
+//! - [`feed`]: a feed with positions: pages, then the tail
+//! - [`document`]: a single Atom document of other software
+//! - [`contiguity`]: proof that a document leaves nothing out
+//! - [`addresses`]: where pages and tails are
+//! - [`client`]: requests, the one place that speaks HTTP
+//! - [`retry_after`]: when a server wants to be asked again
+//! - [`error`]: why a feed could not be read
+
+pub(crate) mod addresses;
+pub(crate) mod client;
+pub(crate) mod contiguity;
+pub(crate) mod document;
+pub(crate) mod error;
+pub(crate) mod feed;
+pub(crate) mod opening;
+mod retry_after;
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use self::document::{DocumentNews, DocumentReader};
+use self::error::{Discontinuity, ReadError};
+use self::feed::{FeedNews, FeedReader, Reading};
+use crate::schedule::Schedule;
+use crate::schedule::failures::{Failures, Patience};
+
+/// A live subscription asks at most once in this time while it hears nothing, should a server
+/// answer at once that was asked to wait.
+const LIVE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Where events come from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// A feed with positions.
+    Feed(Box<FeedReader>),
+    /// A document of other software.
+    Document(Box<DocumentReader>),
+}
+
+/// What the reader tells the worker.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// Events of a feed.
+    Feed(FeedNews),
+    /// Entries of a document.
+    Document(DocumentNews),
+    /// There is nothing more at the moment.
+    Idle,
+}
+
+/// How to read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// When to ask for news.
+    pub(crate) schedule: Schedule,
+    /// Whether to end when there is nothing more.
+    pub(crate) until_idle: bool,
+    /// How failures are met.
+    pub(crate) patience: Patience,
+}
+
+/// Why reading ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadingEnded {
+    /// The subscription cannot go on from where it stands.
+    #[error(transparent)]
+    Discontinuity(#[from] Discontinuity),
+    /// Nothing but failures for too long.
+    #[error("the feed could not be read for {}", humantime::format_duration(*.lasted))]
+    GaveUp {
+        lasted: Duration,
+        #[source]
+        last: ReadError,
+    },
+}
+
+impl Source {
+    /// Asks once; `None` when there is nothing new, with how long a live subscription should wait
+    /// before it asks again.
+    async fn ask(&mut self, pace: Pace) -> Result<Result<News, Duration>, ReadError> {
+        match self {
+            Self::Feed(reader) => {
+                let wait = pace.schedule.long_poll().filter(|_| !pace.until_idle);
+                Ok(match reader.read(wait).await? {
+                    Reading::News(news) => Ok(News::Feed(news)),
+                    Reading::Nothing(after) => Err(LIVE_PAUSE.saturating_sub(after)),
+                })
+            }
+            Self::Document(reader) => {
+                Ok(reader.read().await?.map(News::Document).ok_or_else(|| reader.pause()))
+            }
+        }
+    }
+}
+
+/// Reads until there is nothing more to read, nobody to read for, or no way to go on.
+pub(crate) async fn read(
+    mut source: Source,
+    pace: Pace,
+    news: mpsc::Sender<Result<News, ReadingEnded>>,
+) {
+    let mut failures = Failures::new(pace.patience);
+    loop {
+        let told = match source.ask(pace).await {
+            Ok(answer) => {
+                recovered(&mut failures);
+                match answer {
+                    Ok(found) => news.send(Ok(found)).await,
+                    Err(_) if pace.until_idle => {
+                        // When the worker is gone, nobody asks.
+                        let _ = news.send(Ok(News::Idle)).await;
+                        return;
+                    }
+                    Err(live) => {
+                        tokio::time::sleep(pace.schedule.pause(live)).await;
+                        Ok(())
+                    }
+                }
+            }
+            Err(error) => match pause_after(&mut failures, error).await {
+                Ok(()) => Ok(()),
+                Err(ended) => news.send(Err(ended)).await,
+            },
+        };
+        if told.is_err() || news.is_closed() {
+            return;
+        }
+    }
+}
+
+/// Tries to read something until it succeeds.
+#[derive(Debug)]
+pub(crate) struct Tries(Failures);
+
+impl Tries {
+    /// None yet.
+    pub(crate) const fn new(patience: Patience) -> Self {
+        Self(Failures::new(patience))
+    }
+
+    /// What was read; or, after a failure, says so and waits until it is time for the next try.
+    pub(crate) async fn settle<T>(
+        &mut self,
+        result: Result<T, ReadError>,
+    ) -> Result<Option<T>, ReadingEnded> {
+        match result {
+            Ok(value) => {
+                recovered(&mut self.0);
+                Ok(Some(value))
+            }
+            Err(error) => {
+                pause_after(&mut self.0, error).await?;
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn recovered(failures: &mut Failures) {
+    if failures.count() > 0 {
+        let lasted = humantime::format_duration(whole_seconds(failures.lasted()));
+        info!(failures = failures.count(), "the feed is read again, after {lasted}");
+        failures.clear();
+    }
+}
+
+/// Says what has failed and when the next try is, and waits until then.
+async fn pause_after(failures: &mut Failures, error: ReadError) -> Result<(), ReadingEnded> {
+    if let ReadError::Discontinuity(discontinuity) = error {
+        return Err(discontinuity.into());
+    }
+    let failure = failures.add(&error, error.retry_after());
+    let Some(delay) = failure.next_try else {
+        return Err(ReadingEnded::GaveUp { lasted: whole_seconds(failures.lasted()), last: error });
+    };
+    let next_try = format!("{:.1} s", delay.as_secs_f64());
+    if failure.is_new {
+        warn!(failures = failure.count, "{}; next try in {next_try}", failures.message());
+    } else {
+        warn!(failures = failure.count, "the same failure again; next try in {next_try}");
+    }
+    tokio::time::sleep(delay).await;
+    Ok(())
+}
+
+fn whole_seconds(duration: Duration) -> Duration {
+    Duration::from_secs(duration.as_secs())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! The whole of an answer's body, or why not.
+
+use bytes::{Bytes, BytesMut};
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use super::{Limits, innermost};
+use crate::reading::error::ReadError;
+
+/// Reads a body to its end, counting what it is after decompression: a small answer can unpack to
+/// a very large one.
+pub(super) async fn read(
+    url: &Url,
+    mut response: reqwest::Response,
+    limits: &Limits,
+    max_bytes: usize,
+) -> Result<Bytes, ReadError> {
+    let too_large = || ReadError::TooLarge { url: url.to_string(), limit: max_bytes };
+    let expected = response.content_length().unwrap_or_default();
+    if expected > max_bytes as u64 {
+        return Err(too_large());
+    }
+    let timed_out = |what, limit| ReadError::TimedOut { url: url.to_string(), what, limit };
+    let end = Instant::now() + limits.whole;
+    let mut body = BytesMut::with_capacity(usize::try_from(expected).unwrap_or_default());
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(timed_out("the answer did not end", limits.whole));
+        }
+        let chunk = timeout(limits.between_bytes.min(left), response.chunk())
+            .await
+            .map_err(|_| timed_out("no more of the answer", limits.between_bytes))?
+            .map_err(|error| ReadError::Transport {
+                url: url.to_string(),
+                what: "the answer broke off",
+                source: innermost(error),
+            })?;
+        let Some(chunk) = chunk else { return Ok(body.freeze()) };
+        if body.len() + chunk.len() > max_bytes {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+}

@@ -1,0 +1,118 @@
+//! Proof that a document leaves nothing out.
+
+use feed_protocol::{Position, PositionRange, Recorded};
+
+/// Why a document cannot follow a cursor: going on would pass over events.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Gap {
+    #[error("it covers the positions {range}, and the cursor stands at {cursor}")]
+    Elsewhere { range: PositionRange, cursor: Position },
+    #[error("it says that it covers the positions {range}, and holds {count} events")]
+    Count { range: PositionRange, count: usize },
+    #[error("position {position} is not in the positions {range} that it says it covers")]
+    Outside { range: PositionRange, position: Position },
+    #[error("position {next} stands behind position {previous}: they are not in order")]
+    Order { previous: Position, next: Position },
+}
+
+/// The events after the cursor, oldest first, of a document that covers a range and holds these
+/// events, oldest or newest first.
+///
+/// Unless they are filtered, the events of a document are all positions of its range, each once.
+pub(crate) fn after_cursor(
+    cursor: Position,
+    range: PositionRange,
+    mut events: Vec<Recorded>,
+    filtered: bool,
+) -> Result<Vec<Recorded>, Gap> {
+    if range.before() > cursor || range.last() < cursor {
+        return Err(Gap::Elsewhere { range, cursor });
+    }
+    if let [first, .., last] = &*events
+        && first.position > last.position
+    {
+        events.reverse();
+    }
+    for pair in events.windows(2) {
+        let (previous, next) = (pair[0].position, pair[1].position);
+        if next <= previous {
+            return Err(Gap::Order { previous, next });
+        }
+    }
+    let outside = |recorded: &&Recorded| !range.contains(recorded.position);
+    if let Some(recorded) = events.iter().find(outside) {
+        return Err(Gap::Outside { range, position: recorded.position });
+    }
+    // In order, inside and as many as there are positions: none is missing.
+    if !filtered && events.len() as u64 != range.len() {
+        return Err(Gap::Count { range, count: events.len() });
+    }
+    events.retain(|recorded| recorded.position > cursor);
+    Ok(events)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use feed_protocol::Event;
+    use feed_protocol::event::EventParts;
+
+    use super::*;
+
+    fn at(position: u64) -> Position {
+        Position::new(position).unwrap()
+    }
+
+    fn events(positions: &[u64]) -> Vec<Recorded> {
+        let event = Event::new(EventParts::new(
+            "1".parse().unwrap(),
+            "/shop".parse().unwrap(),
+            "order.placed".parse().unwrap(),
+        ))
+        .unwrap();
+        let recorded = |position: &u64| Recorded {
+            position: at(*position),
+            updated: DateTime::UNIX_EPOCH,
+            event: event.clone(),
+        };
+        positions.iter().map(recorded).collect()
+    }
+
+    fn read(cursor: u64, range: &str, positions: &[u64]) -> Result<Vec<u64>, Gap> {
+        let found = after_cursor(at(cursor), range.parse().unwrap(), events(positions), false)?;
+        Ok(found.iter().map(|recorded| recorded.position.get()).collect())
+    }
+
+    #[test]
+    fn pages_and_tails_give_what_comes_after_the_cursor() {
+        assert_eq!(read(0, "1-3", &[3, 2, 1]).unwrap(), [1, 2, 3]);
+        assert_eq!(read(2, "1-4", &[4, 3, 2, 1]).unwrap(), [3, 4]);
+        assert_eq!(read(2, "3-4", &[3, 4]).unwrap(), [3, 4]);
+        assert_eq!(read(2, "3-2", &[]).unwrap(), [0_u64; 0]);
+        assert_eq!(read(4, "1-4", &[4, 3, 2, 1]).unwrap(), [0_u64; 0]);
+        assert_eq!(read(4, "5-5", &[5]).unwrap(), [5]);
+    }
+
+    #[test]
+    fn whatever_could_hide_an_event_is_an_error() {
+        assert!(matches!(read(1, "3-4", &[3, 4]), Err(Gap::Elsewhere { .. })));
+        assert!(matches!(read(9, "1-4", &[1, 2, 3, 4]), Err(Gap::Elsewhere { .. })));
+        assert!(matches!(read(0, "1-3", &[1, 3]), Err(Gap::Count { .. })));
+        assert!(matches!(read(0, "1-3", &[]), Err(Gap::Count { .. })));
+        assert!(matches!(read(0, "1-3", &[1, 2, 3, 4]), Err(Gap::Outside { .. })));
+        assert!(matches!(read(0, "1-3", &[1, 2, 2]), Err(Gap::Order { .. })));
+        assert!(matches!(read(0, "1-3", &[1, 3, 2]), Err(Gap::Order { .. })));
+        assert!(matches!(read(0, "1-3", &[2, 2, 1]), Err(Gap::Order { .. })));
+    }
+
+    #[test]
+    fn a_filtered_document_may_show_less_and_nothing_else() {
+        let filtered = |cursor: u64, range: &str, positions: &[u64]| {
+            after_cursor(at(cursor), range.parse().unwrap(), events(positions), true)
+        };
+        assert_eq!(filtered(0, "1-9", &[8, 3]).unwrap().len(), 2);
+        assert_eq!(filtered(0, "1-9", &[]).unwrap().len(), 0);
+        assert!(filtered(0, "1-9", &[3, 10]).is_err());
+        assert!(filtered(0, "2-9", &[3]).is_err());
+    }
+}

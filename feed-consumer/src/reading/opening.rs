@@ -1,0 +1,117 @@
+//! What stands at an address: a feed of ours, or a document of other software.
+
+use feed_protocol::atom::{self, ReadDocument};
+use feed_protocol::link::Relation;
+use feed_protocol::{Incarnation, PageSize, Position};
+use http::StatusCode;
+use url::Url;
+
+use super::addresses::Addresses;
+use super::client::{Client, Document, Request, Response};
+use super::error::{Discontinuity, ReadError};
+use crate::store::Validators;
+
+/// What is accepted of an Atom document.
+const LIMITS: atom::Limits =
+    atom::Limits { max_bytes: 64 * 1024 * 1024, max_depth: 64, max_entries: 10_000 };
+
+/// The media types under which Atom is served, rightly and not.
+const ATOM_TYPES: [&str; 3] = [atom::MEDIA_TYPE, "application/xml", "text/xml"];
+
+/// What to ask for.
+const ACCEPT: &str = "application/atom+xml, application/xml;q=0.5, text/xml;q=0.5";
+
+/// What stands at an address.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    /// A feed with positions.
+    Feed(OpenFeed),
+    /// A document of other software.
+    Document(Box<OpenDocument>),
+    /// The document that we know already.
+    NotModified(http::HeaderMap),
+}
+
+/// The current document of a feed with positions.
+#[derive(Debug)]
+pub(crate) struct OpenFeed {
+    /// The feed's `atom:id`.
+    pub(crate) id: String,
+    /// Its present life.
+    pub(crate) incarnation: Incarnation,
+    /// Where its pages and tails are.
+    pub(crate) addresses: Addresses,
+    /// The newest position.
+    pub(crate) head: Position,
+    /// How many positions a page holds; `None` before the first page is full.
+    pub(crate) page_size: Option<PageSize>,
+}
+
+/// A document of other software.
+#[derive(Debug)]
+pub(crate) struct OpenDocument {
+    /// What it says.
+    pub(crate) document: ReadDocument,
+    /// How it came.
+    pub(crate) headers: http::HeaderMap,
+    /// What makes the next request conditional.
+    pub(crate) validators: Validators,
+}
+
+impl OpenDocument {
+    /// Whether there are entries elsewhere that belong to the same feed (RFC 5005).
+    pub(crate) fn has_other_pages(&self) -> bool {
+        let older = [Relation::PrevArchive, Relation::Next];
+        self.document.links.iter().any(|link| older.contains(&link.relation))
+    }
+}
+
+/// Looks at what stands at the address; if it is a document that we know already, by its
+/// validators, the server may say so.
+pub(crate) async fn open(
+    client: &Client,
+    url: &Url,
+    known: &Validators,
+) -> Result<Opened, ReadError> {
+    let request =
+        Request { url, accept: ACCEPT, wait: None, fresh: true, validators: Some(known) };
+    let answer = match client.get(request).await {
+        Ok(Response::Document(answer)) => answer,
+        Ok(Response::NotModified(headers)) => return Ok(Opened::NotModified(headers)),
+        Err(ReadError::Status { status: StatusCode::GONE, problem: None, .. }) => {
+            return Err(Discontinuity::Gone { url: url.to_string() }.into());
+        }
+        Err(error) => return Err(error),
+    };
+    let document = read(&answer)?;
+    let (Some(incarnation), Some(range)) = (document.incarnation.clone(), document.range) else {
+        let validators = answer.validators();
+        return Ok(Opened::Document(Box::new(OpenDocument {
+            document,
+            headers: answer.headers,
+            validators,
+        })));
+    };
+    let addresses = Addresses::of(client, &answer.url, &document, &incarnation)
+        .map_err(|reason| ReadError::Nonsense { url: url.to_string(), reason })?;
+    // The current document holds as many events as a page, once there are so many; and then there
+    // is a full page before it.
+    let archived = document.links.iter().any(|link| link.relation == Relation::PrevArchive);
+    let page_size = if archived { PageSize::new(range.len()).ok() } else { None };
+    let head = range.last();
+    Ok(Opened::Feed(OpenFeed { id: document.id, incarnation, addresses, head, page_size }))
+}
+
+/// The Atom document of an answer.
+fn read(answer: &Document) -> Result<ReadDocument, ReadError> {
+    let nonsense = |reason: String| ReadError::Nonsense { url: answer.url.to_string(), reason };
+    let media_type = answer.media_type();
+    if !ATOM_TYPES.contains(&&*media_type) {
+        return Err(nonsense(format!(
+            "it is {media_type:?}, and not a feed: that would be {}",
+            atom::MEDIA_TYPE
+        )));
+    }
+    atom::read_document(&answer.body, &LIMITS)
+        .map_err(|error| nonsense(format!("it is no Atom feed: {error}")))
+}

@@ -1,0 +1,153 @@
+//! Where cursors are kept: what every store promises, and the stores that there are.
+
+pub(crate) mod sqlite;
+
+use std::collections::HashSet;
+use std::fmt;
+
+use async_trait::async_trait;
+use feed_protocol::event::{EventId, Source};
+use feed_protocol::{Incarnation, Position};
+
+/// A place where cursors are kept.
+///
+/// # Promises
+///
+/// 1. A method that returns `Ok` has committed, with its fsync. After an error the outcome is
+///    unknown.
+/// 2. A cursor only moves from where the caller knows it to stand: of two processes that move the
+///    same one, the second is told.
+/// 3. A caller that drops a future leaves nothing half done.
+#[async_trait]
+pub(crate) trait CursorStore: fmt::Debug + Send + Sync + 'static {
+    /// Where a subscription stands; `None` before it has begun.
+    async fn find(&self, subscription: &Subscription) -> Result<Option<Place>, StoreError>;
+
+    /// The feed that a group has read at this address, the one that moved last if there were
+    /// several.
+    async fn feed_at(&self, group: &str, url: &str) -> Result<Option<String>, StoreError>;
+
+    /// Begins a subscription at a place, with these entries taken as handled. `false` if another
+    /// process has begun it.
+    async fn begin(
+        &self,
+        subscription: &Subscription,
+        url: &str,
+        place: &Place,
+        seen: &[String],
+    ) -> Result<bool, StoreError>;
+
+    /// Notes the address at which a subscription's feed is read now.
+    async fn set_url(&self, subscription: &Subscription, url: &str) -> Result<(), StoreError>;
+
+    /// Moves a cursor from one place to another that does not lie before it, and remembers the
+    /// entries that were handled on the way. `false`, and nothing done, if it does not stand
+    /// where it is said to.
+    async fn advance(
+        &self,
+        subscription: &Subscription,
+        from: &Place,
+        to: &Place,
+        seen: &[String],
+    ) -> Result<bool, StoreError>;
+
+    /// Which of these entries have been handled.
+    async fn seen(
+        &self,
+        subscription: &Subscription,
+        entries: &[&str],
+    ) -> Result<HashSet<String>, StoreError>;
+
+    /// Forgets entries that are not in the document that has just been handled whole, but not the
+    /// `keep` of them that were in it most recently: a document may lose entries for a while.
+    async fn forget_others(
+        &self,
+        subscription: &Subscription,
+        document: &[&str],
+        keep: u32,
+    ) -> Result<(), StoreError>;
+
+    /// Closes the database once what is under way has ended.
+    async fn close(&self);
+}
+
+/// Whose cursor it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Subscription {
+    /// The group.
+    pub(crate) group: String,
+    /// The feed's `atom:id`, which stays when its address changes.
+    pub(crate) feed: String,
+}
+
+/// How far a subscription has come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Place {
+    /// The life of the feed in which the position counts; `None` for a document of other
+    /// software, where it is the number of entries handled.
+    pub(crate) incarnation: Option<Incarnation>,
+    /// The last position passed.
+    pub(crate) position: Position,
+    /// The last event read, which may lie before the position where events are filtered.
+    pub(crate) last: Option<LastEvent>,
+    /// Those of the last document that has been handled whole.
+    pub(crate) validators: Validators,
+}
+
+/// What is remembered of the last event, to notice when the feed says something else of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LastEvent {
+    /// Its place.
+    pub(crate) position: Position,
+    /// Its source.
+    pub(crate) source: Source,
+    /// Its id.
+    pub(crate) id: EventId,
+    /// What [`crate::cursor::digest`] made of it.
+    pub(crate) digest: u128,
+}
+
+/// What makes a request conditional (RFC 9110, section 13.1), as the server wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Validators {
+    /// The entity tag.
+    pub(crate) etag: Option<String>,
+    /// The time of the last change.
+    pub(crate) last_modified: Option<String>,
+}
+
+/// Why a store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database cannot be opened or prepared; says what to do.
+    #[error("{message}")]
+    Setup {
+        /// What is wrong, and the remedy.
+        message: String,
+        /// What the database said.
+        #[source]
+        source: Option<sqlx::Error>,
+    },
+    /// The database does not accept this now (locked, full, out of reach).
+    #[error("the cursor database is not available")]
+    Unavailable(#[source] sqlx::Error),
+    /// The database holds something that this program did not put there.
+    #[error("the cursor database: table {table}, column {column}, row {row}: {reason}")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row, by its key.
+        row: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "group {:?} of the feed {}", self.group, self.feed)
+    }
+}

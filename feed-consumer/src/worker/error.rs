@@ -1,0 +1,108 @@
+//! Why a subscription ended before its time.
+
+use std::error::Error;
+use std::time::Duration;
+
+use feed_protocol::Position;
+
+use crate::cursor::CursorError;
+use crate::reading::ReadingEnded;
+use crate::reading::error::Discontinuity;
+use crate::store::StoreError;
+
+/// Why a subscription ended before its time. Its cursor stands before everything that is not
+/// handled.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConsumerError {
+    /// The cursor database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Another process has moved the cursor: it runs the same subscription.
+    #[error("another process moves the cursor of the group {group:?} in the feed {feed}")]
+    MovedElsewhere {
+        /// The group.
+        group: String,
+        /// The feed's `atom:id`.
+        feed: String,
+    },
+    /// The feed is not the one in which the cursor counts.
+    #[error(transparent)]
+    Discontinuity(#[from] Discontinuity),
+    /// The feed could not be read for longer than was to be borne.
+    #[error("gave up after {} in which the feed could not be read", humantime::format_duration(*.lasted))]
+    Unreadable {
+        /// For how long.
+        lasted: Duration,
+        /// The last failure.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// An event could not be handled: its error is permanent, or lasted too long.
+    #[error("the event {id} of {source_attribute} at position {position} was not handled, at attempt {attempts}")]
+    Handler {
+        /// The event's place.
+        position: Position,
+        /// Its source.
+        source_attribute: String,
+        /// Its id.
+        id: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// What the handler said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// What the handler had collected could not be made to last.
+    #[error("the handler could not make lasting what it did up to position {position}")]
+    Flush {
+        /// The last event handled.
+        position: Position,
+        /// What the handler said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl ConsumerError {
+    /// What a person can do about it, where the error itself does not say.
+    #[must_use]
+    pub const fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::MovedElsewhere { .. } => {
+                Some("run one process for each group and feed, or give this one another group")
+            }
+            Self::Discontinuity(discontinuity) => Some(discontinuity.remedy()),
+            Self::Unreadable { .. } => {
+                Some("check the address and the server; start again to go on where it stopped")
+            }
+            Self::Handler { .. } => {
+                Some("mend what handles it; start again to go on with this event")
+            }
+            Self::Flush { .. } => Some("start again to handle those events again"),
+            Self::Store(_) => None,
+        }
+    }
+}
+
+impl From<CursorError> for ConsumerError {
+    fn from(error: CursorError) -> Self {
+        match error {
+            CursorError::Store(error) => Self::Store(error),
+            CursorError::MovedElsewhere(subscription) => {
+                Self::MovedElsewhere { group: subscription.group, feed: subscription.feed }
+            }
+        }
+    }
+}
+
+impl From<ReadingEnded> for ConsumerError {
+    fn from(ended: ReadingEnded) -> Self {
+        match ended {
+            ReadingEnded::Discontinuity(discontinuity) => Self::Discontinuity(discontinuity),
+            ReadingEnded::GaveUp { lasted, last } => {
+                Self::Unreadable { lasted, source: last.into() }
+            }
+        }
+    }
+}
