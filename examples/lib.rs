@@ -1,0 +1,10 @@
+//! Small programs that show the toolkit at work. Each is a program of its own, and its body is a
+//! function here, so that a test can run it.
+//!
+//! # Layout
+//!
+//! - [`quickstart`]: publish, serve and consume in one process
+//! - [`shop`]: a real shop's customers and orders
+
+pub mod quickstart;
+pub mod shop;
