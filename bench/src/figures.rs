@@ -1,0 +1,81 @@
+//! What is measured, a module a subject.
+
+mod handled;
+mod idle;
+mod nginx;
+mod pages;
+mod publish;
+mod read;
+
+use anyhow::{Context, Result};
+
+use crate::harness::{Harness, Value};
+use crate::load::Outcome;
+use crate::options::Options;
+use crate::process::{self, Process};
+use crate::stage::Stage;
+
+/// What the names of figures begin with, and what they are.
+type Names = &'static [(&'static str, &'static str)];
+
+const ALL: [Names; 6] =
+    [pages::NAMES, nginx::NAMES, read::NAMES, handled::NAMES, publish::NAMES, idle::NAMES];
+
+/// Prints the names that `--only` chooses from.
+pub(crate) fn list() {
+    for (name, what) in ALL.into_iter().flatten() {
+        println!("{name:<28} {what}");
+    }
+}
+
+/// Measures what is wanted.
+pub(crate) async fn run(options: &Options) -> Result<()> {
+    let wants = |names: Names| names.iter().any(|(name, _)| options.wants(name));
+    let files = process::raise_file_limit();
+    let binary = match &options.server {
+        Some(binary) => binary.clone(),
+        None => process::binary()?,
+    };
+    let beside = std::env::current_exe()?;
+    let beside =
+        options.folder.as_deref().or(beside.parent()).context("this program has no folder")?;
+    let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(beside)?;
+    let mut stages = Vec::new();
+    for events in options.events() {
+        stages.push(Stage::prepare(&binary, folder.path(), events).await?);
+    }
+    let mut harness = Harness::new(options);
+    // What only reads comes before what publishes and lets the feeds grow.
+    if wants(pages::NAMES) {
+        pages::measure(&mut harness, &stages, &binary).await?;
+    }
+    if wants(nginx::NAMES) {
+        nginx::measure(&mut harness, &stages, folder.path()).await?;
+    }
+    if wants(read::NAMES) {
+        read::measure(&mut harness, &stages).await?;
+    }
+    if wants(handled::NAMES) {
+        handled::measure(&mut harness, &stages).await?;
+    }
+    if wants(publish::NAMES) {
+        publish::measure(&mut harness, &stages).await?;
+    }
+    if wants(idle::NAMES) {
+        idle::measure(&mut harness, &stages, &binary, files).await?;
+    }
+    Ok(())
+}
+
+/// What a load of requests is told by.
+const RATES: &[Value] =
+    &[("requests_per_second", "1/s"), ("server_cpu_microseconds", "us/request")];
+
+/// The values of a load, given the server and its processor time before.
+fn rates(outcome: Outcome, server: &Process, cpu_before: Option<f64>) -> Vec<f64> {
+    let cpu = match (cpu_before, server.cpu_seconds()) {
+        (Some(before), Some(after)) => (after - before) * 1e6 / outcome.requests,
+        _ => f64::NAN,
+    };
+    vec![outcome.rate(), cpu]
+}

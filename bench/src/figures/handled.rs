@@ -1,0 +1,149 @@
+//! The time from publish to handled, at 200 events a second: from the moment when the producer
+//! sends its request to the moment when a consumer has the event in hand.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use feed_protocol::cloudevents;
+use tokio::task::JoinSet;
+
+use super::Names;
+use crate::client::{Connection, EventStream, get, write_post};
+use crate::harness::{Contender, Harness, Value, percentile};
+use crate::orders::Orders;
+use crate::stage::{self, FEED, Stage};
+
+pub(super) const NAMES: Names = &[
+    ("handled_long_poll", "time from publish to handled, by long poll, at 200 events a second"),
+    ("handled_stream", "the same by server-sent events"),
+];
+
+const VALUES: &[Value] = &[("p50_milliseconds", "ms"), ("p99_milliseconds", "ms")];
+
+/// The time between two events.
+const INTERVAL: Duration = Duration::from_millis(5);
+
+/// When each event was sent, by its id.
+type Sent = Arc<Mutex<HashMap<String, Instant>>>;
+
+/// The two ways of waiting for news.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    LongPoll,
+    Stream,
+}
+
+pub(super) async fn measure(harness: &mut Harness<'_>, stages: &[Stage]) -> Result<()> {
+    let by_long_poll = stages.iter().map(|it| handling("handled_long_poll", it, By::LongPoll));
+    let by_stream = stages.iter().map(|it| handling("handled_stream", it, By::Stream));
+    harness.measure(by_long_poll.chain(by_stream).collect()).await
+}
+
+fn handling<'a>(name: &'static str, stage: &'a Stage, by: By) -> Contender<'a> {
+    Contender::new(name, stage.events, VALUES, move |time| async move {
+        let mut reader = match by {
+            By::LongPoll => Reader::poll(stage).await?,
+            By::Stream => Reader::stream(stage).await?,
+        };
+        let sent = Sent::default();
+        let publishing = tokio::spawn(publish(stage.server.address, Arc::clone(&sent), time));
+        let mut milliseconds = Vec::new();
+        let mut expected = usize::MAX;
+        let mut publishing = Some(publishing);
+        while milliseconds.len() < expected {
+            for id in reader.next().await? {
+                let sent = sent.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+                // What an earlier round has left to come is not counted.
+                milliseconds.extend(sent.map(|sent| sent.elapsed().as_secs_f64() * 1e3));
+            }
+            if publishing.as_ref().is_some_and(tokio::task::JoinHandle::is_finished)
+                && let Some(publishing) = publishing.take()
+            {
+                expected = publishing.await??;
+            }
+        }
+        Ok(vec![percentile(&milliseconds, 0.5), percentile(&milliseconds, 0.99)])
+    })
+}
+
+/// Publishes at an even pace, whether or not the answers keep up, and returns how many events.
+async fn publish(server: SocketAddr, sent: Sent, time: Duration) -> Result<usize> {
+    let idle: Arc<Mutex<Vec<Connection>>> = Arc::default();
+    let mut orders = Orders::new();
+    let mut tasks = JoinSet::new();
+    let mut pace = tokio::time::interval(INTERVAL);
+    let begun = Instant::now();
+    let mut published = 0;
+    while begun.elapsed() < time {
+        pace.tick().await;
+        let mut body = Vec::new();
+        let id = orders.write_next(&mut body).to_string();
+        let mut request = Vec::new();
+        write_post(&format!("/feeds/{FEED}"), cloudevents::MEDIA_TYPE, &body, &mut request);
+        let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let (idle, sent) = (Arc::clone(&idle), Arc::clone(&sent));
+        published += 1;
+        tasks.spawn(async move {
+            let mut connection = match kept {
+                Some(connection) => connection,
+                None => Connection::open(server).await?,
+            };
+            sent.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Instant::now());
+            let status = connection.exchange(&request).await?;
+            ensure!(status == 201, "the server answered {status}");
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            Ok(())
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done??;
+    }
+    Ok(published)
+}
+
+/// A consumer that waits for news.
+enum Reader<'a> {
+    Poll { connection: Connection, base: &'a str, position: u64 },
+    Stream(EventStream),
+}
+
+impl<'a> Reader<'a> {
+    async fn poll(stage: &'a Stage) -> Result<Self> {
+        let mut connection = Connection::open(stage.server.address).await?;
+        let position = stage::cursor(&mut connection, FEED).await?.position.get();
+        Ok(Self::Poll { connection, base: &stage.base, position })
+    }
+
+    async fn stream(stage: &'a Stage) -> Result<Self> {
+        let connection = Connection::open(stage.server.address).await?;
+        let request = get(&format!("/feeds/{FEED}"), &[("Accept", "text/event-stream")]);
+        let mut stream = connection.into_event_stream(&request).await?;
+        // The block that says where the stream starts.
+        stream.next().await?;
+        Ok(Self::Stream(stream))
+    }
+
+    /// The ids of the next events.
+    async fn next(&mut self) -> Result<Vec<String>> {
+        match self {
+            Self::Poll { connection, base, position } => {
+                let fields = [("Accept", cloudevents::BATCH_MEDIA_TYPE), ("Prefer", "wait=5")];
+                let answer =
+                    connection.fetch(&get(&format!("{base}/after/{position}"), &fields)).await?;
+                ensure!(answer.status == 200, "the long poll was answered {}", answer.status);
+                let batch = cloudevents::read_recorded_batch(&answer.body, 1_000)?;
+                if let Some(last) = batch.last() {
+                    *position = last.position.get();
+                }
+                Ok(batch.iter().map(|it| it.event.id().to_string()).collect())
+            }
+            Self::Stream(stream) => {
+                let recorded = cloudevents::read_recorded(&stream.next_event().await?.data)?;
+                Ok(vec![recorded.event.id().to_string()])
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Pages and the current document: what a cache, a reader or a browser asks for.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Result, ensure};
+
+use super::{Names, RATES, rates};
+use crate::client::{Connection, get};
+use crate::harness::{Contender, Goal, Harness};
+use crate::load::{self, Next};
+use crate::process::{FeedServer, Settings};
+use crate::stage::{FEED, Stage};
+
+pub(super) const NAMES: Names = &[
+    ("page_plain", "one full page of 100 events, without a coding"),
+    ("page_gzip", "the same page in gzip"),
+    ("page_zstd", "the same page in zstd"),
+    ("page_not_modified", "304 for the same page"),
+    ("page_uncached", "full pages all over the feed, by a server that keeps none in memory"),
+    ("current", "the current document"),
+    ("current_not_modified", "304 for the current document"),
+];
+
+/// How many connections ask at a time.
+pub(super) const CLIENTS: usize = 32;
+
+pub(super) async fn measure(
+    harness: &mut Harness<'_>,
+    stages: &[Stage],
+    binary: &Path,
+) -> Result<()> {
+    let mut uncached = Vec::new();
+    for stage in stages {
+        uncached.push(FeedServer::start(binary, &stage.database, Settings::NoCache)?);
+    }
+    let mut contenders = Vec::new();
+    // Sizes stand beside each other, so that each round compares them.
+    for (name, coding) in [("page_plain", "identity"), ("page_gzip", "gzip"), ("page_zstd", "zstd")]
+    {
+        for stage in stages {
+            let request = get(&page(stage), &[("Accept-Encoding", coding)]);
+            contenders.push(asking(name, stage, request, 200));
+        }
+    }
+    let current = format!("/feeds/{FEED}");
+    for stage in stages {
+        let request = conditional(stage, &page(stage)).await?;
+        contenders.push(asking("page_not_modified", stage, request, 304));
+    }
+    for (stage, server) in stages.iter().zip(&uncached) {
+        contenders.push(asking_everywhere(stage, server));
+    }
+    for stage in stages {
+        contenders.push(asking("current", stage, get(&current, &[]), 200));
+    }
+    for stage in stages {
+        let request = conditional(stage, &current).await?;
+        contenders.push(asking("current_not_modified", stage, request, 304));
+    }
+    harness.measure(contenders).await?;
+    ratios(harness, stages)
+}
+
+/// What a page costs where there are many events, compared with few.
+fn ratios(harness: &Harness<'_>, stages: &[Stage]) -> Result<()> {
+    let [few, .., many] = stages else { return Ok(()) };
+    for (name, _) in NAMES {
+        let figure = format!("{name}_requests_per_second");
+        let ratio = format!("{name}_cost_{}_to_{}", many.events, few.events);
+        let goal = Goal::AtMost(1.2);
+        harness.ratio(&ratio, (&figure, few.events), (&figure, many.events), Some(goal))?;
+    }
+    Ok(())
+}
+
+/// A full page in the middle of the feed.
+fn page(stage: &Stage) -> String {
+    format!("{}/pages/{}", stage.base, (stage.full_pages() / 2).max(1))
+}
+
+/// A request that is answered with 304.
+async fn conditional(stage: &Stage, path: &str) -> Result<Vec<u8>> {
+    let mut connection = Connection::open(stage.server.address).await?;
+    let answer = connection.fetch(&get(path, &[])).await?;
+    ensure!(answer.status == 200, "{path}: {}", answer.status);
+    Ok(get(path, &[("If-None-Match", answer.field("etag")?)]))
+}
+
+fn asking<'a>(
+    name: &'static str,
+    stage: &'a Stage,
+    request: Vec<u8>,
+    expected: u16,
+) -> Contender<'a> {
+    let request: Arc<[u8]> = request.into();
+    Contender::new(name, stage.events, RATES, move |time| {
+        let request = Arc::clone(&request);
+        let FeedServer { process, address } = &stage.server;
+        async move {
+            let cpu = process.cpu_seconds();
+            let clients = load::same(&request, CLIENTS);
+            let outcome = load::run(*address, clients, expected, time).await?;
+            Ok(rates(outcome, process, cpu))
+        }
+    })
+}
+
+/// One page after another in an order that jumps about, so that it is not one part of the file
+/// that is read.
+fn asking_everywhere<'a>(stage: &'a Stage, server: &'a FeedServer) -> Contender<'a> {
+    /// A prime, so that the steps lead through all pages.
+    const STEP: u64 = 7919;
+    let asked = Arc::new(AtomicU64::new(0));
+    Contender::new("page_uncached", stage.events, RATES, move |time| {
+        let next = || -> Next {
+            let (base, pages) = (stage.base.clone(), stage.full_pages().max(1));
+            let asked = Arc::clone(&asked);
+            Box::new(move |out| {
+                let page = asked.fetch_add(STEP, Ordering::Relaxed) % pages + 1;
+                out.extend_from_slice(&get(&format!("{base}/pages/{page}"), &[]));
+            })
+        };
+        let clients: Vec<_> = (0..CLIENTS).map(|_| next()).collect();
+        async move {
+            let cpu = server.process.cpu_seconds();
+            let outcome = load::run(server.address, clients, 200, time).await?;
+            Ok(rates(outcome, &server.process, cpu))
+        }
+    })
+}

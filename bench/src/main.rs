@@ -1,0 +1,64 @@
+//! The figures that the documentation quotes, measured: `cargo xtask bench`.
+//!
+//! Every figure is one line of JSON on standard output; what happens meanwhile goes to standard
+//! error. The servers run as processes of their own, on loopback, over databases in a folder that
+//! is removed at the end.
+//!
+//! # Layout
+//!
+//! - [`options`]: the command line
+//! - [`figures`]: what is measured, a module a subject
+//! - [`harness`]: rounds in turn, medians, ratios, and the lines of JSON
+//! - [`load`]: clients that ask as fast as they are answered
+//! - [`client`]: the HTTP client, lean enough not to be what is measured
+//! - [`process`]: the servers, their processor time and their memory
+//! - [`stage`]: a database of a certain size and the servers over it
+//! - [`orders`]: the events
+
+mod client;
+mod figures;
+mod harness;
+mod load;
+mod options;
+mod orders;
+mod process;
+mod stage;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+use options::Options;
+
+// One thread for all clients, so that two processors serve one server and one generator of load.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    if options.list {
+        figures::list();
+        return ExitCode::SUCCESS;
+    }
+    // Interrupted or not, what was started is ended: by the drop of whatever started it.
+    let result = tokio::select! {
+        result = figures::run(&options) => result,
+        () = interrupted() => Err(anyhow::anyhow!("interrupted")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("feed-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn interrupted() {
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

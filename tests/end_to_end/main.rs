@@ -1,0 +1,24 @@
+//! End-to-end tests over real processes, sockets and databases.
+//!
+//! They are written from the contract, `docs/PROTOCOL.md`, and know nothing of how it is kept.
+//! One module a topic; what they stand on is the library of this package.
+
+mod crash;
+mod links_under_a_prefix;
+mod public_url;
+mod rollover;
+mod service_document;
+mod store_contract;
+mod wire_conditional;
+mod wire_current;
+mod wire_entries;
+mod wire_errors;
+mod wire_head;
+mod wire_long_poll;
+mod wire_negotiation;
+mod wire_pages;
+mod wire_publish;
+mod wire_publish_refused;
+mod wire_stream;
+mod wire_subjects;
+mod wire_tail;

@@ -1,0 +1,1 @@
+//! A `feed-consumer` on a database of its own.

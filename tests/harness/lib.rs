@@ -1,0 +1,35 @@
+//! What the end-to-end tests stand on: real processes, real sockets, real databases.
+//!
+//! Every wait is bounded: what hangs fails, and says what it waited for. Nothing outlives its
+//! test: processes are killed and their files removed when their values are dropped.
+//!
+//! # Layout
+//!
+//! - [`binaries`]: the programs under test, built once a run
+//! - [`process`]: a program that runs, and its output
+//! - [`server`]: a `feed-server` on a database of its own
+//! - [`consumer`]: a `feed-consumer` on a database of its own
+//! - [`tools`]: programs that know nothing of this project
+//! - [`http`]: requests, and answers with what a test asks of them
+//! - [`raw`]: requests byte by byte, for those that no client library sends
+//! - [`sse`]: a stream of server-sent events, block by block
+//! - [`events`]: events to publish
+//! - [`reading`]: a feed read whole
+//! - [`random`]: randomness that can be repeated
+//! - [`wait`]: bounded waits
+
+pub mod binaries;
+pub mod events;
+pub mod http;
+pub mod process;
+pub mod random;
+pub mod raw;
+pub mod reading;
+pub mod server;
+pub mod sse;
+pub mod tools;
+pub mod wait;
+
+pub use http::{Answer, Http};
+pub use server::{ServerOptions, ServerProcess};
+pub use wait::{PATIENCE, eventually, within};
