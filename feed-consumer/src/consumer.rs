@@ -102,10 +102,7 @@ impl<H: Handler> Consumer<H> {
     /// # Panics
     ///
     /// Outside a Tokio runtime.
-    pub async fn run(
-        self,
-        shutdown: impl Future<Output = ()>,
-    ) -> Result<Summary, ConsumerError> {
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Summary, ConsumerError> {
         let store: Arc<dyn CursorStore> = Arc::new(SqliteStore::open(&self.database).await?);
         let ended = self.run_with(Arc::clone(&store), shutdown).await;
         store.close().await;
@@ -157,3 +154,6 @@ impl Drop for AbortOnDrop {
         self.0.abort();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! # Layout
 //!
 //! - [`error`]: why an event was not handled
-//! - [`print`]: events as lines of JSON
+//! - [`mod@print`]: events as lines of JSON
 //! - [`exec`]: a command for each event
 
 mod error;
@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use feed_protocol::Recorded;
 
-pub(crate) use error::Kind;
 pub use error::HandlerError;
+pub(crate) use error::Kind;
 pub use exec::Exec;
 pub use print::Print;
 
@@ -36,10 +36,8 @@ pub trait Handler: Send + Sync {
     ///
     /// A transient error leads to another try, after a while; a permanent one ends the
     /// subscription.
-    fn handle(
-        &self,
-        event: Arc<Recorded>,
-    ) -> impl Future<Output = Result<(), HandlerError>> + Send;
+    fn handle(&self, event: Arc<Recorded>)
+    -> impl Future<Output = Result<(), HandlerError>> + Send;
 
     /// Makes the effects of all events handled so far last: called before the cursor moves past
     /// them, and whenever there is nothing more to handle at the moment. May be called while
@@ -47,7 +45,7 @@ pub trait Handler: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Any error ends the subscription.
+    /// Any error ends the subscription; [`HandlerError::closed`] in peace.
     fn flush(&self) -> impl Future<Output = Result<(), HandlerError>> + Send {
         std::future::ready(Ok(()))
     }

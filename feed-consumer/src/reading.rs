@@ -22,6 +22,8 @@ pub(crate) mod error;
 pub(crate) mod feed;
 pub(crate) mod opening;
 mod retry_after;
+#[cfg(test)]
+pub(crate) mod scripted;
 
 use std::time::Duration;
 
@@ -168,7 +170,7 @@ impl Tries {
 
 fn recovered(failures: &mut Failures) {
     if failures.count() > 0 {
-        let lasted = humantime::format_duration(whole_seconds(failures.lasted()));
+        let lasted = humantime::format_duration(whole_milliseconds(failures.lasted()));
         info!(failures = failures.count(), "the feed is read again, after {lasted}");
         failures.clear();
     }
@@ -181,20 +183,22 @@ async fn pause_after(failures: &mut Failures, error: ReadError) -> Result<(), Re
     }
     let failure = failures.add(&error, error.retry_after());
     let Some(delay) = failure.next_try else {
-        return Err(ReadingEnded::GaveUp { lasted: whole_seconds(failures.lasted()), last: error });
+        return Err(ReadingEnded::GaveUp {
+            lasted: whole_milliseconds(failures.lasted()),
+            last: error,
+        });
     };
-    let next_try = format!("{:.1} s", delay.as_secs_f64());
     if failure.is_new {
-        warn!(failures = failure.count, "{}; next try in {next_try}", failures.message());
+        warn!(failures = failure.count, "{}; next try in {delay:.1?}", failures.message());
     } else {
-        warn!(failures = failure.count, "the same failure again; next try in {next_try}");
+        warn!(failures = failure.count, "the same failure again; next try in {delay:.1?}");
     }
     tokio::time::sleep(delay).await;
     Ok(())
 }
 
-fn whole_seconds(duration: Duration) -> Duration {
-    Duration::from_secs(duration.as_secs())
+fn whole_milliseconds(duration: Duration) -> Duration {
+    Duration::from_millis(duration.as_millis().try_into().unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -37,7 +37,9 @@ pub enum Schedule {
 
 /// Text that is no schedule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a schedule ({reason}): use 'live', or 'every:' and a duration such as 'every:5s'")]
+#[error(
+    "{text:?} is not a schedule ({reason}): use 'live', or 'every:' and a duration such as 'every:5s'"
+)]
 pub struct InvalidSchedule {
     text: String,
     reason: String,

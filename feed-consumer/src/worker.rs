@@ -16,7 +16,7 @@ use feed_protocol::{Position, Recorded};
 use futures_util::future::FusedFuture;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use crate::cursor::Cursor;
 use crate::handler::{Handler, HandlerError, Kind};
@@ -194,7 +194,7 @@ where
                     return if self.cursor.is_due() { self.store().await } else { Ok(Next::GoOn) };
                 }
                 Err(error) if error.kind() == Kind::Closed => {
-                    info!("the handler wants no more events: {error}");
+                    debug!("the handler wants no more events: {error}");
                     return Ok(Next::End(Ended::Closed));
                 }
                 Err(error) => {
@@ -216,14 +216,15 @@ where
     ) -> Result<Option<Result<(), HandlerError>>, ConsumerError> {
         let handling = self.handler.handle(Arc::clone(recorded));
         let mut handling = std::pin::pin!(handling);
+        let mut next = Next::GoOn;
         loop {
             tokio::select! {
                 biased;
                 result = &mut handling => return Ok(Some(result)),
                 () = self.shutdown.is_over() => return Ok(None),
-                () = until(self.cursor.deadline()) => {
-                    // Whether the handler wants more shows when it has done with this one.
-                    self.store().await?;
+                () = until(self.cursor.deadline()), if next == Next::GoOn => {
+                    // Should the handler want no more, it will say so again after this event.
+                    next = self.store().await?;
                 }
             }
         }
@@ -251,9 +252,8 @@ where
             position = %recorded.position,
             id = %recorded.event.id(),
             attempt = failure.count,
-            "the event was not handled: {}; next try in {:.1} s",
+            "the event was not handled: {}; next try in {delay:.1?}",
             failures.message(),
-            delay.as_secs_f64(),
         );
         if let next @ Next::End(_) = self.store().await? {
             return Ok(next);
@@ -275,7 +275,7 @@ where
         match flushed {
             Ok(()) => Ok(Next::GoOn),
             Err(error) if error.kind() == Kind::Closed => {
-                info!("the handler wants no more events: {error}");
+                debug!("the handler wants no more events: {error}");
                 Ok(Next::End(Ended::Closed))
             }
             Err(error) => {

@@ -48,7 +48,13 @@ pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
     /// What to log: a level (error, warn, info, debug, trace), or `target=level,...`
-    #[arg(long, global = true, value_name = "FILTER", env = "FEED_CONSUMER_LOG", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "FEED_CONSUMER_LOG",
+        hide_env_values = true
+    )]
     log: Option<Targets>,
 }
 
@@ -165,9 +171,8 @@ mod tests {
 
     fn parse(args: &[&str]) -> Result<RunArgs, String> {
         let args = ["feed-consumer", "run", "http://127.0.0.1/feeds/orders"].iter().chain(args);
-        let Command::Run(args) = Cli::try_parse_from(args)
-            .map_err(|error| Failed::from(error).to_string())?
-            .command;
+        let Command::Run(args) =
+            Cli::try_parse_from(args).map_err(|error| Failed::from(error).to_string())?.command;
         args.sink().map_err(|error| error.to_string())?;
         Ok(args)
     }

@@ -57,9 +57,7 @@ fn is_mistake(error: &clap::Error) -> bool {
     use clap::error::ErrorKind as Kind;
     !matches!(
         error.kind(),
-        Kind::DisplayHelp
-            | Kind::DisplayVersion
-            | Kind::DisplayHelpOnMissingArgumentOrSubcommand
+        Kind::DisplayHelp | Kind::DisplayVersion | Kind::DisplayHelpOnMissingArgumentOrSubcommand
     )
 }
 

@@ -1,5 +1,6 @@
 //! When to end: at the first signal after the event in hand, at the second at once.
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 /// Counts signals that ask for an end: SIGTERM, and SIGINT (Ctrl-C).
@@ -8,9 +9,7 @@ pub(super) struct Signals(watch::Receiver<u32>);
 
 impl Signals {
     /// Listens from now on.
-    #[cfg(unix)]
     pub(super) fn listen() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let (count, counted) = watch::channel(0);
@@ -20,18 +19,6 @@ impl Signals {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
                 }
-                count.send_modify(|count| *count += 1);
-            }
-        });
-        Ok(Self(counted))
-    }
-
-    /// Listens from now on.
-    #[cfg(not(unix))]
-    pub(super) fn listen() -> std::io::Result<Self> {
-        let (count, counted) = watch::channel(0);
-        tokio::spawn(async move {
-            while tokio::signal::ctrl_c().await.is_ok() {
                 count.send_modify(|count| *count += 1);
             }
         });

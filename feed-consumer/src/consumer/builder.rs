@@ -252,9 +252,11 @@ impl<H: Handler> ConsumerBuilder<H> {
             parse_path(&self.database).map_err(|message| ConfigError::new("database", message))?;
         let (client, url) =
             Client::new(&url, limits).map_err(|error| ConfigError::new("url", error))?;
-        let give_up_after = self
-            .give_up_after
-            .unwrap_or(if self.until_idle { Some(DEFAULT_PATIENCE) } else { None });
+        let give_up_after = self.give_up_after.unwrap_or(if self.until_idle {
+            Some(DEFAULT_PATIENCE)
+        } else {
+            None
+        });
         Ok(Consumer {
             client,
             url,

@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use feed_protocol::{Recorded, cloudevents};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
@@ -22,7 +23,8 @@ const PREFIX: &str = "FEED_EVENT_";
 /// Exit status 0 means that the event is handled; everything else is a transient failure.
 ///
 /// The command runs in a process group of its own, so that Ctrl-C ends the subscription after the
-/// event in hand, rather than the command in the middle of it.
+/// event in hand, rather than the command in the middle of it. The group is killed when a shutdown
+/// has waited for it long enough; but not when this process is, which can do nothing about it.
 #[derive(Debug, Clone)]
 pub struct Exec {
     command: String,
@@ -48,6 +50,29 @@ fn hint(status: &std::process::ExitStatus) -> &'static str {
     }
 }
 
+/// The processes of a command that has not ended yet; killed when this is dropped.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
+    }
+
+    /// The command has ended; what it left running is its own business.
+    fn release(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            // The group may have ended in this moment.
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+    }
+}
+
 impl Exec {
     /// Runs this.
     pub fn new(command: impl Into<String>) -> Self {
@@ -57,7 +82,6 @@ impl Exec {
     fn start(&self, event: &Recorded) -> Result<Child, ExecError> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(&self.command).stdin(Stdio::piped()).kill_on_drop(true);
-        #[cfg(unix)]
         command.process_group(0);
         for (name, _) in std::env::vars_os() {
             // An attribute that this event does not have must not come from elsewhere.
@@ -99,6 +123,7 @@ fn variables(recorded: &Recorded) -> Vec<(String, String)> {
 impl Handler for Exec {
     async fn handle(&self, event: Arc<Recorded>) -> Result<(), HandlerError> {
         let mut child = self.start(&event)?;
+        let group = Group::of(&child);
         let stdin = child.stdin.take();
         let feeding = async move {
             if let Some(mut stdin) = stdin {
@@ -116,6 +141,7 @@ impl Handler for Exec {
             status = child.wait() => status,
             status = async { feeding.await; std::future::pending().await } => status,
         };
+        group.release();
         match status.map_err(ExecError::Wait)? {
             status if status.success() => Ok(()),
             status => Err(ExecError::Failed(status).into()),
@@ -173,6 +199,30 @@ mod tests {
     async fn a_command_need_not_read_its_input() {
         let large = format!("\"{}\"", "x".repeat(1 << 20)).into_bytes();
         Exec::new("exit 0").handle(recorded(large)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_command_that_is_given_up_is_killed_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let path = pipe.display();
+        // The pipe stays open as long as one of the processes lives.
+        std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        let exec = Exec::new(format!("exec > {path}; echo begun; sleep 1000 | sleep 1000; true"));
+        let handling = exec.handle(recorded(b"1".to_vec()));
+        let receiver = tokio::net::unix::pipe::OpenOptions::new().open_receiver(&pipe).unwrap();
+        let mut reader = tokio::io::BufReader::new(receiver);
+        let mut line = String::new();
+        tokio::select! {
+            _ = handling => panic!("it cannot end"),
+            _ = async {
+                while tokio::io::AsyncBufReadExt::read_line(&mut reader, &mut line).await.unwrap() == 0 {
+                    tokio::task::yield_now().await;
+                }
+            } => {}
+        }
+        assert_eq!(line, "begun\n");
+        assert_eq!(tokio::io::AsyncBufReadExt::read_line(&mut reader, &mut line).await.unwrap(), 0);
     }
 
     #[tokio::test]

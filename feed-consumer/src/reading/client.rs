@@ -148,11 +148,7 @@ impl Client {
         let sent = self.http.get(url.clone()).headers(self.headers(&request)).send();
         let response = timeout(limit, sent)
             .await
-            .map_err(|_| ReadError::TimedOut {
-                url: url.to_string(),
-                what: "no answer",
-                limit,
-            })?
+            .map_err(|_| ReadError::TimedOut { url: url.to_string(), what: "no answer", limit })?
             .map_err(failed("no answer"))?;
         let status = response.status();
         let conditional = request.validators.is_some_and(|it| *it != Validators::default());

@@ -26,9 +26,18 @@ pub(crate) struct DocumentReader {
     url: Url,
     feed: String,
     validators: Validators,
-    /// What has been read and not yet been asked for.
-    unread: Option<OpenDocument>,
+    /// What the opening request brought.
+    opened: Option<FirstAnswer>,
     pause: Duration,
+}
+
+/// What the opening request brought.
+#[derive(Debug)]
+enum FirstAnswer {
+    /// A document.
+    Document(Box<OpenDocument>),
+    /// That the document is the one that was handled.
+    NotModified,
 }
 
 /// The entries of a document, oldest first, each id once.
@@ -60,7 +69,7 @@ impl DocumentReader {
             feed: document.document.id.clone(),
             validators: document.validators.clone(),
             pause: pause(&document.headers),
-            unread: Some(document),
+            opened: Some(FirstAnswer::Document(Box::new(document))),
         }
     }
 
@@ -72,7 +81,8 @@ impl DocumentReader {
         validators: Validators,
         headers: &HeaderMap,
     ) -> Self {
-        Self { client, url, feed, validators, unread: None, pause: pause(headers) }
+        let opened = Some(FirstAnswer::NotModified);
+        Self { client, url, feed, validators, opened, pause: pause(headers) }
     }
 
     /// How long a live subscription waits before it asks again.
@@ -82,8 +92,10 @@ impl DocumentReader {
 
     /// Reads the document; `None` if it has not changed.
     pub(crate) async fn read(&mut self) -> Result<Option<DocumentNews>, ReadError> {
-        if let Some(unread) = self.unread.take() {
-            return Ok(Some(news(&self.url, unread)));
+        match self.opened.take() {
+            Some(FirstAnswer::Document(document)) => return Ok(Some(news(&self.url, *document))),
+            Some(FirstAnswer::NotModified) => return Ok(None),
+            None => {}
         }
         let opened = open(&self.client, &self.url, &self.validators).await?;
         let (id, opened) = match opened {

@@ -22,7 +22,7 @@ pub(crate) enum ReadError {
     #[error("GET {url}: {what} within {}", humantime::format_duration(*.limit))]
     TimedOut { url: String, what: &'static str, limit: Duration },
     /// An answer that is not the document.
-    #[error("GET {url}: {status}{}", .problem.as_ref().map(|it| format!(": {}", it.detail)).unwrap_or_default())]
+    #[error("GET {url}: {status}{}", .problem.as_ref().map(|it| format!(": {}", it.detail.trim_end_matches('.'))).unwrap_or_default())]
     Status {
         url: String,
         status: StatusCode,

@@ -366,7 +366,6 @@ where
     T: std::str::FromStr<Err: std::fmt::Display>,
 {
     let value = headers.get(name).and_then(|value| value.to_str().ok());
-    let value =
-        value.ok_or_else(|| nonsense(url, format!("it has no header field {name}")))?;
+    let value = value.ok_or_else(|| nonsense(url, format!("it has no header field {name}")))?;
     value.parse().map_err(|error| nonsense(url, error))
 }

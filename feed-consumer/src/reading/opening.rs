@@ -73,8 +73,7 @@ pub(crate) async fn open(
     url: &Url,
     known: &Validators,
 ) -> Result<Opened, ReadError> {
-    let request =
-        Request { url, accept: ACCEPT, wait: None, fresh: true, validators: Some(known) };
+    let request = Request { url, accept: ACCEPT, wait: None, fresh: true, validators: Some(known) };
     let answer = match client.get(request).await {
         Ok(Response::Document(answer)) => answer,
         Ok(Response::NotModified(headers)) => return Ok(Opened::NotModified(headers)),

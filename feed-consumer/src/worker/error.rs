@@ -39,7 +39,9 @@ pub enum ConsumerError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// An event could not be handled: its error is permanent, or lasted too long.
-    #[error("the event {id} of {source_attribute} at position {position} was not handled, at attempt {attempts}")]
+    #[error(
+        "the event {id} of {source_attribute} at position {position} was not handled, at attempt {attempts}"
+    )]
     Handler {
         /// The event's place.
         position: Position,
@@ -80,6 +82,9 @@ impl ConsumerError {
                 Some("mend what handles it; start again to go on with this event")
             }
             Self::Flush { .. } => Some("start again to handle those events again"),
+            Self::Store(StoreError::Unavailable(_)) => {
+                Some("check its disk, and what else uses it; start again to go on where it stopped")
+            }
             Self::Store(_) => None,
         }
     }

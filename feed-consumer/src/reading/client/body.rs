@@ -25,12 +25,15 @@ pub(super) async fn read(
     let mut body = BytesMut::with_capacity(usize::try_from(expected).unwrap_or_default());
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(timed_out("the answer did not end", limits.whole));
-        }
         let chunk = timeout(limits.between_bytes.min(left), response.chunk())
             .await
-            .map_err(|_| timed_out("no more of the answer", limits.between_bytes))?
+            .map_err(|_| {
+                if left <= limits.between_bytes {
+                    timed_out("the answer did not end", limits.whole)
+                } else {
+                    timed_out("no more of the answer", limits.between_bytes)
+                }
+            })?
             .map_err(|error| ReadError::Transport {
                 url: url.to_string(),
                 what: "the answer broke off",

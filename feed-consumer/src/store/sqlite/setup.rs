@@ -86,9 +86,7 @@ pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError>
         {
             // Turning the log on needs the file alone for a moment, and SQLite does not wait for
             // that: several processes may be starting on a new file at once.
-            Err(error)
-                if primary_code(&error) == Some(code::BUSY) && Instant::now() < deadline =>
-            {
+            Err(error) if primary_code(&error) == Some(code::BUSY) && Instant::now() < deadline => {
                 tokio::time::sleep(RETRY_PAUSE).await;
             }
             answer => break answer.map_err(explain)?,
@@ -126,9 +124,7 @@ fn check_path(path: &Path) -> Result<(), StoreError> {
 /// What is wrong with the file, and what to do about it.
 pub(super) fn explain(path: &Path, error: sqlx::Error) -> StoreError {
     let reason = match primary_code(&error) {
-        Some(code::NOTADB) => {
-            "is not a SQLite database: name another file, or move this one away"
-        }
+        Some(code::NOTADB) => "is not a SQLite database: name another file, or move this one away",
         Some(code::CANTOPEN | code::PERM | code::READONLY) => {
             "cannot be written: give this user write permission to the file and to its folder, \
              where SQLite keeps its log"
@@ -168,7 +164,8 @@ mod tests {
         ] {
             assert_eq!(parse_path(text).as_deref(), Ok(Path::new(path)), "{text}");
         }
-        for text in ["", "sqlite:", ":memory:", "file:a?mode=memory", "sqlite:a?b", "postgres://h/d"]
+        for text in
+            ["", "sqlite:", ":memory:", "file:a?mode=memory", "sqlite:a?b", "postgres://h/d"]
         {
             let error = parse_path(text).unwrap_err();
             assert!(error.contains("name a file such as"), "{error}");

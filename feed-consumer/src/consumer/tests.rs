@@ -1,0 +1,96 @@
+//! Whole subscriptions, against a server that answers as a script says.
+
+mod discontinuities;
+mod documents;
+mod faults;
+mod handlers;
+mod reading;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use feed_protocol::{Position, Recorded};
+use tempfile::TempDir;
+
+use super::*;
+use crate::handler::HandlerError;
+use crate::reading::scripted::{Answer, Asked, Feed, Scripted};
+use crate::schedule::backoff::Backoff;
+use crate::worker::ConsumerError;
+
+/// What a subscription has handled: positions and ids.
+type Handled = Arc<Mutex<Vec<(u64, String)>>>;
+
+/// A cursor database, and settings with which a test ends soon.
+struct Setup {
+    folder: TempDir,
+    handled: Handled,
+}
+
+impl Setup {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), handled: Handled::default() }
+    }
+
+    /// The settings of a subscription that ends by itself.
+    fn builder(&self, url: &str) -> ConsumerBuilder<()> {
+        let millisecond = Duration::from_millis(1);
+        Consumer::builder(url)
+            .database(self.folder.path().join("consumer.db").to_str().unwrap())
+            .backoff(Backoff { first: millisecond, cap: millisecond })
+            .give_up_after(Some(Duration::from_secs(10)))
+            .until_idle(true)
+    }
+
+    /// Notes each event that it handles.
+    fn noting(&self, builder: ConsumerBuilder<()>) -> Consumer<impl Handler> {
+        let handled = Arc::clone(&self.handled);
+        let note = move |recorded: Arc<Recorded>| {
+            let id = recorded.event.id().to_string();
+            handled.lock().unwrap().push((recorded.position.get(), id));
+            std::future::ready(Ok(()))
+        };
+        builder.on_any(note).build().unwrap()
+    }
+
+    /// Runs a subscription to its end.
+    async fn run(&self, url: &str) -> Result<Summary, ConsumerError> {
+        self.noting(self.builder(url)).run(std::future::pending()).await
+    }
+
+    /// What has been handled since this was last asked.
+    fn take(&self) -> Vec<u64> {
+        let handled = std::mem::take(&mut *self.handled.lock().unwrap());
+        handled.into_iter().map(|(position, _)| position).collect()
+    }
+
+    fn take_ids(&self) -> Vec<String> {
+        let handled = std::mem::take(&mut *self.handled.lock().unwrap());
+        handled.into_iter().map(|(_, id)| id).collect()
+    }
+}
+
+/// A server of a feed that a test can change.
+async fn serve(feed: Feed) -> (Scripted, Arc<Mutex<Feed>>) {
+    serve_with(feed, |_, answer| answer).await
+}
+
+/// A server of a feed whose answers are changed on their way.
+async fn serve_with(
+    feed: Feed,
+    change: impl Fn(&Asked, Answer) -> Answer + Send + Sync + 'static,
+) -> (Scripted, Arc<Mutex<Feed>>) {
+    let feed = Arc::new(Mutex::new(feed));
+    let served = Arc::clone(&feed);
+    let script = move |asked: &Asked| {
+        let answer = served.lock().unwrap().answer(asked);
+        change(asked, answer)
+    };
+    (Scripted::start(script).await, feed)
+}
+
+fn at(position: u64) -> Position {
+    Position::new(position).unwrap()
+}
+
+const FEED: &str = "/feeds/orders";

@@ -1,0 +1,154 @@
+use super::*;
+use crate::reading::error::Discontinuity;
+use crate::schedule::Schedule;
+
+/// Reads a feed, changes it, and reads on.
+async fn read_change_read(change: impl Fn(&mut Feed)) -> (Setup, Discontinuity) {
+    let (server, feed) = serve(Feed::new(25)).await;
+    let setup = Setup::new();
+    setup.run(&server.url(FEED)).await.unwrap();
+    setup.take();
+    change(&mut feed.lock().unwrap());
+    let error = setup.run(&server.url(FEED)).await.unwrap_err();
+    let ConsumerError::Discontinuity(found) = error else { panic!("{error:?}") };
+    assert_eq!(setup.take(), [0_u64; 0]);
+    // It stays so, until a person does something about it.
+    let again = setup.run(&server.url(FEED)).await.unwrap_err();
+    assert_eq!(again.to_string(), found.to_string());
+    (setup, found)
+}
+
+/// Changes a feed while it is being followed.
+async fn change_while_reading(change: impl Fn(&mut Feed)) -> Discontinuity {
+    let (server, feed) = serve(Feed::new(25)).await;
+    let setup = Setup::new();
+    let schedule = "every:1ms".parse::<Schedule>().unwrap();
+    let builder = setup.builder(&server.url(FEED)).until_idle(false).schedule(schedule);
+    let consumer = setup.noting(builder);
+    let mut progress = consumer.progress();
+    let changing = async {
+        progress.wait_for(|it| it.position == at(25)).await.unwrap();
+        change(&mut feed.lock().unwrap());
+    };
+    let (ended, ()) = tokio::join!(consumer.run(std::future::pending()), changing);
+    let error = ended.unwrap_err();
+    assert_eq!(setup.take(), (1..=25).collect::<Vec<_>>());
+    let ConsumerError::Discontinuity(found) = error else { panic!("{error:?}") };
+    found
+}
+
+fn begin_a_new_life(feed: &mut Feed) {
+    feed.incarnation = "second".parse().unwrap();
+}
+
+fn truncate(feed: &mut Feed) {
+    feed.events.truncate(20);
+}
+
+fn rewrite_the_last(feed: &mut Feed) {
+    let changed = Feed::new(24).events.pop().unwrap().event;
+    feed.events.truncate(25);
+    feed.events.last_mut().unwrap().event = changed;
+    feed.publish(10);
+}
+
+#[tokio::test]
+async fn a_new_incarnation_stops_the_subscription() {
+    let (_, found) = read_change_read(begin_a_new_life).await;
+    let present = Some("second".parse().unwrap());
+    for found in [found, change_while_reading(begin_a_new_life).await] {
+        assert!(
+            matches!(&found, Discontinuity::NewIncarnation { stored, present: now, position, .. }
+                if stored.as_str() == "k3v9x2" && *now == present && *position == at(25)),
+            "{found:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_feed_that_ends_before_the_cursor_stops_the_subscription() {
+    let (_, found) = read_change_read(truncate).await;
+    for found in [found, change_while_reading(truncate).await] {
+        assert!(
+            matches!(found, Discontinuity::BeyondHead { head: Some(head), position, .. }
+                if head == at(20) && position == at(25)),
+            "{found:?}"
+        );
+    }
+    let (_, found) = read_change_read(|feed| feed.events.truncate(24)).await;
+    assert!(matches!(found, Discontinuity::BeyondHead { .. }), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_last_event_that_is_another_one_stops_the_subscription() {
+    let (_, found) = read_change_read(rewrite_the_last).await;
+    let message = found.to_string();
+    assert!(message.contains("has the event 24 of /shop at position 25"), "{message}");
+    assert!(message.contains("where the event 25 of /shop was handled"), "{message}");
+}
+
+#[tokio::test]
+async fn a_last_event_that_says_something_else_stops_the_subscription() {
+    let (_, found) = read_change_read(|feed| {
+        let last = feed.events.last_mut().unwrap();
+        let mut parts = last.event.clone().into_parts();
+        parts.data = Some(bytes::Bytes::from_static(b"{}"));
+        last.event = feed_protocol::Event::new(parts).unwrap();
+    })
+    .await;
+    assert!(found.to_string().contains("the same event with another content"), "{found}");
+}
+
+#[tokio::test]
+async fn another_feed_at_the_address_stops_the_subscription() {
+    let (_, found) = read_change_read(|feed| feed.iri = "urn:uuid:2".into()).await;
+    assert!(
+        matches!(&found, Discontinuity::OtherFeed { present, .. } if present == "urn:uuid:2"),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn where_nothing_was_handled_since_now_the_feed_is_known_all_the_same() {
+    let (server, feed) = serve(Feed::new(25)).await;
+    let setup = Setup::new();
+    let from_now = || setup.noting(setup.builder(&server.url(FEED)).start(Start::Now));
+    from_now().run(std::future::pending()).await.unwrap();
+    rewrite_the_last(&mut feed.lock().unwrap());
+    let error = from_now().run(std::future::pending()).await.unwrap_err();
+    assert!(matches!(error, ConsumerError::Discontinuity(_)), "{error:?}");
+    assert_eq!(setup.take(), [0_u64; 0]);
+}
+
+#[tokio::test]
+async fn a_feed_that_was_replaced_behind_an_error_is_noticed() {
+    let (server, feed) = serve_with(Feed::new(25), |asked, answer| {
+        let fails = asked.target.ends_with("/after/25") && asked.repeats == 3;
+        if fails { Answer::status("500 x") } else { answer }
+    })
+    .await;
+    let setup = Setup::new();
+    let schedule = "every:1ms".parse::<Schedule>().unwrap();
+    let builder = setup.builder(&server.url(FEED)).until_idle(false).schedule(schedule);
+    let consumer = setup.noting(builder);
+    let mut progress = consumer.progress();
+    let changing = async {
+        progress.wait_for(|it| it.position == at(25)).await.unwrap();
+        let mut feed = feed.lock().unwrap();
+        let changed = Feed::new(24).events.pop().unwrap().event;
+        feed.events.last_mut().unwrap().event = changed;
+    };
+    let (ended, ()) = tokio::join!(consumer.run(std::future::pending()), changing);
+    let error = ended.unwrap_err();
+    assert!(
+        matches!(error, ConsumerError::Discontinuity(Discontinuity::OtherEvent { .. })),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_feed_that_is_gone_stops_the_subscription() {
+    let server = Scripted::start(|_| Answer::status("410 Gone")).await;
+    let error = Setup::new().run(&server.url(FEED)).await.unwrap_err();
+    assert!(matches!(error, ConsumerError::Discontinuity(Discontinuity::Gone { .. })), "{error:?}");
+}

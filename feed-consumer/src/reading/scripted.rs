@@ -1,0 +1,168 @@
+//! For tests: a server that answers as a script says, and a feed for it to serve.
+
+mod feed;
+
+use std::sync::{Arc, Mutex};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
+
+pub(crate) use feed::Feed;
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    /// Path and query.
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+    /// How many requests for the same target came before.
+    pub(crate) repeats: usize,
+}
+
+/// What comes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    bytes: Vec<u8>,
+    /// Whether the connection stays open then, and nothing more comes.
+    hang: bool,
+}
+
+/// A server on a port of its own, which ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Scripted {
+    origin: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    task: AbortHandle,
+}
+
+impl Asked {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl Answer {
+    /// A status line, header fields, and a body.
+    pub(crate) fn new(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Self {
+        let length = body.len().to_string();
+        Self::with_length(status, headers, body, &length)
+    }
+
+    /// With a body that is not as long as it says.
+    pub(crate) fn with_length(
+        status: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        length: &str,
+    ) -> Self {
+        let mut head = format!("HTTP/1.1 {status}\r\nconnection: close\r\n");
+        for (name, value) in headers.iter().chain(&[("content-length", length)]) {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let bytes = [head.as_bytes(), b"\r\n", body].concat();
+        Self { bytes, hang: false }
+    }
+
+    /// A redirect.
+    pub(crate) fn redirect(to: &str) -> Self {
+        Self::new("302 Found", &[("location", to)], b"")
+    }
+
+    /// A status and nothing else.
+    pub(crate) fn status(status: &str) -> Self {
+        Self::new(status, &[], b"")
+    }
+
+    /// The same, broken off before its last `count` bytes.
+    pub(crate) fn cut(mut self, count: usize) -> Self {
+        self.bytes.truncate(self.bytes.len() - count);
+        self
+    }
+
+    /// The same, standing still before its last `count` bytes.
+    pub(crate) fn hung(self, count: usize) -> Self {
+        Self { hang: true, ..self.cut(count) }
+    }
+
+    /// The same, with a piece of its text replaced.
+    pub(crate) fn replaced(self, from: &str, to: &str) -> Self {
+        let text = String::from_utf8(self.bytes).unwrap();
+        assert!(text.contains(from), "{from:?} is not in {text}");
+        Self { bytes: text.replace(from, to).into_bytes(), ..self }
+    }
+}
+
+impl Scripted {
+    /// A server that answers so.
+    pub(crate) async fn start(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (script, log) = (Arc::new(script), Arc::clone(&asked));
+        let task = tokio::spawn(async move {
+            loop {
+                let (connection, _) = listener.accept().await.unwrap();
+                let (script, log) = (Arc::clone(&script), Arc::clone(&log));
+                // A client may leave at any time.
+                tokio::spawn(async move { serve(connection, &*script, &log).await.ok() });
+            }
+        });
+        Self { origin, asked, task: task.abort_handle() }
+    }
+
+    /// The address of this path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+
+    /// All requests so far.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// What they asked for.
+    pub(crate) fn targets(&self) -> Vec<String> {
+        self.asked().into_iter().map(|asked| asked.target).collect()
+    }
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(
+    connection: TcpStream,
+    script: &(dyn Fn(&Asked) -> Answer + Send + Sync),
+    log: &Mutex<Vec<Asked>>,
+) -> std::io::Result<()> {
+    let mut connection = BufReader::new(connection);
+    let mut line = String::new();
+    connection.read_line(&mut line).await?;
+    let target = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut headers = HeaderMap::new();
+    loop {
+        line.clear();
+        connection.read_line(&mut line).await?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        let name: HeaderName = name.parse().unwrap();
+        headers.append(name, HeaderValue::from_str(value).unwrap());
+    }
+    let asked = {
+        let mut log = log.lock().unwrap();
+        let repeats = log.iter().filter(|it| it.target == target).count();
+        let asked = Asked { target, headers, repeats };
+        log.push(asked.clone());
+        asked
+    };
+    let answer = script(&asked);
+    connection.write_all(&answer.bytes).await?;
+    connection.flush().await?;
+    if answer.hang {
+        std::future::pending::<()>().await;
+    }
+    connection.shutdown().await
+}

@@ -1,0 +1,160 @@
+//! A feed as a server of ours has it, in memory.
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use feed_protocol::document::Document;
+use feed_protocol::event::EventParts;
+use feed_protocol::header::{FEED_CURSOR, FEED_RANGE};
+use feed_protocol::link::{Addresses, Link, Relation};
+use feed_protocol::{
+    Cursor, Entry, Event, FeedName, Incarnation, PageNumber, PageSize, Position, PositionRange,
+    Problem, ProblemType, Recorded, atom, cloudevents,
+};
+
+use super::{Answer, Asked};
+
+/// A feed `orders`, served at `/feeds/orders`. Every third event is of type `b`, the others `a`.
+#[derive(Debug, Clone)]
+pub(crate) struct Feed {
+    pub(crate) iri: String,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) page_size: PageSize,
+    pub(crate) events: Vec<Recorded>,
+    /// What links in the current document begin with, if they are absolute.
+    pub(crate) public_url: Option<String>,
+}
+
+impl Feed {
+    /// A feed of this many events, with ten on a page.
+    pub(crate) fn new(count: u64) -> Self {
+        let mut feed = Self {
+            iri: "urn:uuid:459b998c-6dff-48a3-97f4-6ef2766757e1".into(),
+            incarnation: "k3v9x2".parse().unwrap(),
+            page_size: PageSize::new(10).unwrap(),
+            events: Vec::new(),
+            public_url: None,
+        };
+        feed.publish(count);
+        feed
+    }
+
+    /// Adds events.
+    pub(crate) fn publish(&mut self, count: u64) {
+        for _ in 0..count {
+            let number = self.events.len() as u64 + 1;
+            let event_type = if number.is_multiple_of(3) { "b" } else { "a" };
+            let mut parts = EventParts::new(
+                number.to_string().parse().unwrap(),
+                "/shop".parse().unwrap(),
+                event_type.parse().unwrap(),
+            );
+            parts.data = Some(Bytes::from(format!("{{\"n\":{number}}}")));
+            self.events.push(Recorded {
+                position: Position::new(number).unwrap(),
+                updated: DateTime::from_timestamp(1_609_459_200, 0).unwrap(),
+                event: Event::new(parts).unwrap(),
+            });
+        }
+    }
+
+    fn head(&self) -> Position {
+        Position::new(self.events.len() as u64).unwrap()
+    }
+
+    /// The events of a range, oldest first.
+    fn slice(&self, range: PositionRange) -> Vec<Recorded> {
+        self.events.iter().filter(|it| range.contains(it.position)).cloned().collect()
+    }
+
+    /// What the feed answers.
+    pub(crate) fn answer(&self, asked: &Asked) -> Answer {
+        let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        match *segments {
+            ["feeds", "orders"] => self.current(query),
+            ["feeds", "orders", incarnation, ..] if incarnation != self.incarnation.as_str() => {
+                let problem = Problem::new(ProblemType::IncarnationGone, "Gone.")
+                    .with("incarnation", self.incarnation.as_str());
+                problem_answer(&problem)
+            }
+            ["feeds", "orders", _, "pages", page] => {
+                let page: PageNumber = page.parse().unwrap();
+                let range = self.page_size.range(page);
+                let range = PositionRange::after(range.before(), range.last().min(self.head()));
+                let mut events = self.slice(range);
+                events.reverse();
+                self.batch(range, events, query)
+            }
+            ["feeds", "orders", _, "after", after] => {
+                let after: Position = after.parse().unwrap();
+                if after > self.head() {
+                    let problem = Problem::new(ProblemType::BeyondHead, "Beyond.")
+                        .with("head", self.head().get());
+                    return problem_answer(&problem);
+                }
+                let last = after.advanced_by(self.page_size.get()).min(self.head());
+                let range = PositionRange::after(after, last);
+                self.batch(range, self.slice(range), query)
+            }
+            _ => Answer::status("404 Not Found"),
+        }
+    }
+
+    fn current(&self, query: &str) -> Answer {
+        let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+        let name: FeedName = "orders".parse().unwrap();
+        let to = match &self.public_url {
+            Some(url) => Addresses::below(url, &name, &self.incarnation),
+            None => Addresses::from_current(&name, &self.incarnation),
+        };
+        let head = self.head();
+        let range = PositionRange::after(head.back_by(self.page_size.get()), head);
+        let mut links = vec![
+            Link::new(Relation::Current, to.current() + &query),
+            Link::new(Relation::Last, to.page(PageNumber::FIRST) + &query),
+            Link::new(Relation::Previous, to.after(head) + &query),
+        ];
+        if let Some(full) = self.page_size.newest_full_page(head) {
+            links.push(Link::new(Relation::PrevArchive, to.page(full) + &query));
+        }
+        let entry = |recorded: Recorded| Entry {
+            iri: format!("tag:shop.example,2026-11-21:orders:{}", recorded.position),
+            recorded,
+        };
+        let document = Document {
+            feed_iri: self.iri.clone(),
+            title: "orders".into(),
+            incarnation: self.incarnation.clone(),
+            updated: DateTime::<Utc>::UNIX_EPOCH,
+            archive: false,
+            range,
+            links,
+            addresses: to,
+            entries: self.slice(range).into_iter().rev().map(entry).collect(),
+        };
+        let headers = [("content-type", atom::MEDIA_TYPE)];
+        Answer::new("200 OK", &headers, &atom::write_document(&document))
+    }
+
+    fn batch(&self, range: PositionRange, mut events: Vec<Recorded>, query: &str) -> Answer {
+        if let Some(event_type) = query.strip_prefix("type=") {
+            events.retain(|it| it.event.event_type().as_str() == event_type);
+        }
+        let mut body = Vec::new();
+        cloudevents::write_batch(&events, &mut body);
+        let cursor =
+            Cursor { incarnation: self.incarnation.clone(), position: range.last() }.to_string();
+        let headers = [
+            ("content-type", cloudevents::BATCH_MEDIA_TYPE),
+            (FEED_RANGE, &range.to_string()),
+            (FEED_CURSOR, &cursor),
+        ];
+        Answer::new("200 OK", &headers, &body)
+    }
+}
+
+fn problem_answer(problem: &Problem) -> Answer {
+    let status = format!("{} {}", problem.kind.status(), problem.kind.title());
+    let headers = [("content-type", feed_protocol::problem::MEDIA_TYPE)];
+    Answer::new(&status, &headers, problem.to_json().as_bytes())
+}
