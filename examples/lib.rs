@@ -8,3 +8,8 @@
 
 pub mod quickstart;
 pub mod shop;
+
+/// The programs of the README, so that they compile as they stand there.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -8,10 +8,9 @@ use axum::Router;
 use feed_protocol::name::InvalidFeedName;
 use feed_protocol::{FeedName, PageSize};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::feeds::Feeds;
+use crate::feeds::{Feeds, Follower};
 use crate::handlers::{App, Timing};
 use crate::paging::Paging;
 use crate::publishing::{PublishLimits, Publisher, Queue};
@@ -59,7 +58,9 @@ pub struct FeedServerBuilder {
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// [`FeedServerBuilder::store`] was not called.
-    #[error("a feed server needs a store: call .store(SqliteStore::open(\"feeds.db\".parse()?).await?)")]
+    #[error(
+        "a feed server needs a store: call .store(SqliteStore::open(\"feeds.db\".parse()?).await?)"
+    )]
     NoStore,
     /// A name that no feed can have.
     #[error(transparent)]
@@ -227,7 +228,7 @@ impl FeedServerBuilder {
         let paging = Paging::new(Arc::clone(&store), public_url, self.cache_bytes);
         let shutdown = Arc::new(watch::Sender::new(false));
         let app = App {
-            _follower: Background::follow(Arc::clone(&feeds)),
+            _follower: Follower::start(Arc::clone(&feeds)),
             feeds,
             paging,
             publisher,
@@ -263,7 +264,7 @@ pub(crate) async fn ensure_feed(
 }
 
 /// A base to which paths can be appended: it ends in a slash.
-fn normal_base(url: Url) -> Result<Url, BuildError> {
+pub(crate) fn normal_base(url: Url) -> Result<Url, BuildError> {
     let usable = matches!(url.scheme(), "http" | "https")
         && url.has_host()
         && url.query().is_none()
@@ -277,25 +278,4 @@ fn normal_base(url: Url) -> Result<Url, BuildError> {
     let mut base = url.clone();
     base.set_path(&format!("{}/", url.path()));
     Ok(base)
-}
-
-/// A task that ends with whoever holds this.
-#[derive(Debug)]
-pub(crate) struct Background(JoinHandle<()>);
-
-impl Background {
-    /// Follows other processes' commits.
-    fn follow(feeds: Arc<Feeds>) -> Self {
-        Self(tokio::spawn(async move {
-            loop {
-                feeds.follow_once().await;
-            }
-        }))
-    }
-}
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }

@@ -10,6 +10,8 @@ use feed_protocol::{FeedName, PageSize};
 use serde::Deserialize;
 use url::Url;
 
+use crate::builder::normal_base;
+
 /// The sample that `feed-server config example` prints; every setting with its default.
 pub(crate) const EXAMPLE: &str = include_str!("config/example.toml");
 
@@ -119,7 +121,12 @@ impl Config {
                 .database
                 .or(file.database)
                 .unwrap_or_else(|| "./feeds.db".to_owned()),
-            public_url: serve.public_url.or(file.public_url),
+            public_url: serve
+                .public_url
+                .or(file.public_url)
+                .map(normal_base)
+                .transpose()
+                .context("public_url")?,
             feeds,
             page_size: PageSize::new(page_size).context("page_size")?,
             allow_anonymous_publishing: serve.allow_anonymous_publishing
@@ -156,9 +163,13 @@ impl File {
             .with_context(|| format!("cannot read the configuration {}", path.display()))?;
         // One line: the first of the message, with the place, but without the excerpt below it.
         toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-            let message = error.message().to_owned();
-            anyhow::anyhow!("{}, line {line}: {message}", path.display())
+            let start = error.span().map_or(0, |span| span.start);
+            let line = text[..start].matches('\n').count();
+            // A wrong value is named by its key.
+            let key = text.lines().nth(line).and_then(|line| line.split_once('='));
+            let key = key.map(|(key, _)| format!(", {}", key.trim())).unwrap_or_default();
+            let message = error.message().replace('\n', "; ");
+            anyhow::anyhow!("{}, line {}{key}: {message}", path.display(), line + 1)
         })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use feed_protocol::FeedName;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::store::{EventStore, Feed, Head, StoreError};
@@ -93,7 +94,7 @@ impl Feeds {
     }
 
     /// Waits until another process may have changed something, and takes it up.
-    pub(crate) async fn follow_once(&self) {
+    async fn follow_once(&self) {
         self.store.changed_elsewhere().await;
         let failed = match self.refresh().await {
             Ok(()) => false,
@@ -107,5 +108,26 @@ impl Feeds {
         if self.failing.swap(failed, Ordering::Relaxed) && !failed {
             info!("the heads can be read again");
         }
+    }
+}
+
+/// The task that takes up what other processes commit; it ends with whoever holds this.
+#[derive(Debug)]
+pub(crate) struct Follower(JoinHandle<()>);
+
+impl Follower {
+    /// Follows for as long as it lives.
+    pub(crate) fn start(feeds: Arc<Feeds>) -> Self {
+        Self(tokio::spawn(async move {
+            loop {
+                feeds.follow_once().await;
+            }
+        }))
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

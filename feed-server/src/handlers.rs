@@ -26,8 +26,7 @@ use axum::response::Response;
 use feed_protocol::{Problem, ProblemType};
 use tokio::sync::watch;
 
-use crate::builder::Background;
-use crate::feeds::{Feeds, LiveFeed};
+use crate::feeds::{Feeds, Follower, LiveFeed};
 use crate::paging::Paging;
 use crate::publishing::Publisher;
 use failure::Failure;
@@ -42,7 +41,7 @@ pub(crate) struct App {
     /// Becomes true when the server shuts down: long polls answer, and streams end.
     pub(crate) shutdown: watch::Receiver<bool>,
     /// Keeps the heads up to date with what other processes commit.
-    pub(crate) _follower: Background,
+    pub(crate) _follower: Follower,
 }
 
 /// The times that the wire depends on.

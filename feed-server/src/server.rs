@@ -55,7 +55,11 @@ pub async fn serve(
     http.timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_BUFFER)
-        .half_close(false);
+        // To notice at once that a client of a stream or long poll has gone away, hyper reads on
+        // into a second buffer, and each of those that wait would cost 8 KiB more. So it shows
+        // when the next bytes are sent, a heartbeat later at most; and a client that has closed
+        // its half of the connection gets its answer.
+        .half_close(true);
     let connections = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {

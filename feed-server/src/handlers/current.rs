@@ -19,7 +19,7 @@ const OFFERS: [&str; 3] = [
 ];
 
 /// The newest events, newest first, or the stream of those to come.
-pub(crate) async fn get(At(feed): At<String>, read: Read) -> HandlerResult {
+pub(crate) async fn get(At(feed): At<String>, mut read: Read) -> HandlerResult {
     let live = read.feed(&feed)?;
     let filter = read.filter()?;
     let representation = match read.choose(&OFFERS)? {
@@ -28,6 +28,7 @@ pub(crate) async fn get(At(feed): At<String>, read: Read) -> HandlerResult {
         _ => return stream::open(read, live, filter).await,
     };
     if let Some(wait) = read.wait() {
+        read.shrink();
         return get_waiting(&read, &live, representation, &filter, wait).await;
     }
     let rendered = read.app.paging.current(&live, representation, &filter).await?;

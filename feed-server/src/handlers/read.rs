@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, OriginalUri, Path};
 use feed_protocol::{Incarnation, Position, Problem, ProblemType};
+use http::header::{ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use http::request::Parts;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use serde::de::DeserializeOwned;
 
 use super::App;
@@ -131,6 +132,21 @@ impl Read {
         url::form_urlencoded::parse(self.query.as_bytes())
             .find(|(it, _)| it == name)
             .map(|(_, value)| value.into_owned())
+    }
+
+    /// Gets ready for a long wait: keeps copies of the header fields that the answer depends on,
+    /// and lets go of the others. All fields of a request lie in the buffer that it was read into,
+    /// 8 KiB, which would otherwise be held for each client that waits.
+    pub(super) fn shrink(&mut self) {
+        let kept = [ACCEPT_ENCODING, IF_NONE_MATCH, IF_MODIFIED_SINCE].into_iter();
+        let fields = kept.flat_map(|name| {
+            let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
+            let values: Vec<_> = self.headers.get_all(&name).iter().filter_map(copy).collect();
+            values.into_iter().map(move |value| (name.clone(), value))
+        });
+        let mut headers = HeaderMap::new();
+        headers.extend(fields);
+        self.headers = headers;
     }
 
     /// How long to wait for news. HEAD never waits.

@@ -14,7 +14,7 @@ use crate::paging::{Filter, Representation};
 /// The tail: the next events after a position, oldest first. With `Prefer: wait`, waits for one.
 pub(crate) async fn get(
     At((feed, incarnation, after)): At<(String, String, String)>,
-    read: Read,
+    mut read: Read,
 ) -> HandlerResult {
     let live = read.feed_in(&feed, &incarnation)?;
     let after = position(&after)?;
@@ -22,6 +22,7 @@ pub(crate) async fn get(
         read.representation(&[Representation::Atom, Representation::CloudEventsBatch])?;
     let filter = read.filter()?;
     if let Some(wait) = read.wait() {
+        read.shrink();
         return get_waiting(&read, &live, after, representation, &filter, wait).await;
     }
     let rendered = read.app.paging.tail(&live, after, representation, &filter).await?;
