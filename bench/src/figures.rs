@@ -1,5 +1,6 @@
 //! What is measured, a module a subject.
 
+mod consume;
 mod handled;
 mod idle;
 mod nginx;
@@ -18,8 +19,15 @@ use crate::stage::Stage;
 /// What the names of figures begin with, and what they are.
 type Names = &'static [(&'static str, &'static str)];
 
-const ALL: [Names; 6] =
-    [pages::NAMES, nginx::NAMES, read::NAMES, handled::NAMES, publish::NAMES, idle::NAMES];
+const ALL: [Names; 7] = [
+    pages::NAMES,
+    nginx::NAMES,
+    read::NAMES,
+    consume::NAMES,
+    handled::NAMES,
+    publish::NAMES,
+    idle::NAMES,
+];
 
 /// Prints the names that `--only` chooses from.
 pub(crate) fn list() {
@@ -55,6 +63,9 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     if wants(read::NAMES) {
         read::measure(&mut harness, &stages).await?;
     }
+    if wants(consume::NAMES) {
+        consume::measure(&mut harness, &stages).await?;
+    }
     if wants(handled::NAMES) {
         handled::measure(&mut harness, &stages).await?;
     }
@@ -70,6 +81,10 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
 /// What a load of requests is told by.
 const RATES: &[Value] =
     &[("requests_per_second", "1/s"), ("server_cpu_microseconds", "us/request")];
+
+/// What publishing and reading are told by.
+const PER_EVENT: &[Value] =
+    &[("events_per_second", "1/s"), ("server_cpu_microseconds", "us/event")];
 
 /// The values of a load, given the server and its processor time before.
 fn rates(outcome: Outcome, server: &Process, cpu_before: Option<f64>) -> Vec<f64> {

@@ -3,8 +3,18 @@
 //! They are written from the contract, `docs/PROTOCOL.md`, and know nothing of how it is kept.
 //! One module a topic; what they stand on is the library of this package.
 
+mod cli_publish;
+mod cli_serve;
+mod consumer_crash;
+mod consumer_exec;
+mod consumer_foreign;
+mod consumer_hostile;
+mod consumer_run;
+mod consumer_stops;
 mod crash;
 mod links_under_a_prefix;
+mod other_readers;
+mod proxies;
 mod public_url;
 mod rollover;
 mod service_document;

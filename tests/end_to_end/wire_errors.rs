@@ -1,6 +1,9 @@
 //! What is not there, and what cannot be done.
 
-use feed_tests::raw::exchange;
+use std::time::Duration;
+
+use feed_tests::raw::{Connection, exchange};
+use feed_tests::wait::within_time;
 use feed_tests::{Answer, ServerProcess};
 use serde_json::Value;
 
@@ -94,13 +97,13 @@ async fn connect_and_nonsense_do_no_harm() {
         "GET / HTTP/1.1\r\nhost: a\r\nbad header\r\n\r\n",
         "GET /\u{7f}\u{1} HTTP/1.1\r\nhost: a\r\n\r\n",
     ] {
-        let mut connection = feed_tests::raw::Connection::open(server.address()).await;
+        let mut connection = Connection::open(server.address()).await;
         connection.send(request).await;
         let answer = connection.answer().await;
         assert!((400..500).contains(&answer.status), "{request:?}: {answer:?}");
     }
     // Half a request, and away.
-    let mut connection = feed_tests::raw::Connection::open(server.address()).await;
+    let mut connection = Connection::open(server.address()).await;
     connection.send("GET /feeds/orders HTTP/1.1\r\nhos").await;
     drop(connection);
     server.get("/healthz").send().await.expect(200);
@@ -109,7 +112,7 @@ async fn connect_and_nonsense_do_no_harm() {
 #[tokio::test]
 async fn a_header_that_is_too_large_ends_its_connection_only() {
     let server = ServerProcess::start().await;
-    let mut connection = feed_tests::raw::Connection::open(server.address()).await;
+    let mut connection = Connection::open(server.address()).await;
     connection.send("GET / HTTP/1.1\r\nhost: a\r\n").await;
     connection.send_in_vain(format!("x: {}\r\n", "y".repeat(1 << 20))).await;
     connection.send_in_vain("\r\n").await;
@@ -122,7 +125,7 @@ async fn several_requests_go_over_one_connection() {
     let server = ServerProcess::with_page_size(3).await;
     server.publish_orders(4).await;
     let folder = server.folder("orders").await;
-    let mut connection = feed_tests::raw::Connection::open(server.address()).await;
+    let mut connection = Connection::open(server.address()).await;
     // All at once, then one by one.
     let request = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
     let paths = ["/feeds/orders".to_owned(), format!("{folder}/pages/1"), "/nothing".to_owned()];
@@ -134,4 +137,20 @@ async fn several_requests_go_over_one_connection() {
         connection.send(request(path)).await;
         connection.answer().await;
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_stays_silent_or_drips_is_closed() {
+    let server = ServerProcess::start().await;
+    let mut silent = Connection::open(server.address()).await;
+    let mut half = Connection::open(server.address()).await;
+    half.send("GET /feeds/orders HTTP/1.1\r\nhost: a\r\nx-slow: ").await;
+    let mut used = Connection::open(server.address()).await;
+    used.send("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert_eq!(used.answer().await.status, 200);
+    used.send("GET").await;
+    // The limit is 30 seconds.
+    let closed = async { tokio::join!(silent.closed(), half.closed(), used.closed()) };
+    within_time(Duration::from_secs(60), "three connections to be closed", closed).await;
+    server.get("/healthz").send().await.expect(200);
 }

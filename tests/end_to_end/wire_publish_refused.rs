@@ -193,7 +193,7 @@ async fn a_bad_atom_entry_is_refused_and_the_place_is_named() {
         (entry(&[("title", "<title>a\u{1}b</title>")]), 400, ""),
         (entry(&[("title", "<title a='1' a='2'>b</title>")]), 400, ""),
         (entry(&[("x", "<x:y/>")]), 400, ""),
-        (entry(&[("content", "<content type='application/cbor'>!</content>")]), 422, "data"),
+        (entry(&[("content", "<content type='application/cbor'>!</content>")]), 422, "content"),
         (entry(&[("id", "")]), 422, "id"),
         (entry(&[("author", "")]), 422, "source"),
         (entry(&[("author", "<author><name>my shop</name></author>")]), 422, "source"),

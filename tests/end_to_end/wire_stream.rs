@@ -1,7 +1,11 @@
 //! The stream of server-sent events.
 
+use std::time::Duration;
+
 use feed_tests::events::{order, orders, typed};
+use feed_tests::raw::Connection;
 use feed_tests::sse::{Block, EventStream};
+use feed_tests::wait::within_time;
 use feed_tests::{ServerOptions, ServerProcess};
 use serde_json::json;
 
@@ -213,4 +217,27 @@ async fn a_reader_that_comes_back_misses_nothing() {
         seen.push(stream.next_with_data().await.position());
     }
     assert_eq!(seen, (1..=50).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_is_disconnected_and_others_are_not() {
+    let server = ServerProcess::start().await;
+    let inc = server.incarnation("orders").await;
+    let mut stuck = Connection::open(server.address()).await;
+    let request = format!("GET {FEED} HTTP/1.1\r\nhost: a\r\naccept: text/event-stream\r\n\r\n");
+    stuck.send(request).await;
+    let mut quick = EventStream::open(server.get(FEED)).await;
+    // More than the buffers on the way hold.
+    let large = "x".repeat(1 << 20);
+    for n in 1..=16 {
+        let mut event = order(n);
+        event["data"] = json!(&large[..(1 << 20) - 2]);
+        server.publish_one("orders", &event).await;
+        assert_eq!(quick.next_with_data().await.position(), n);
+    }
+    // The limit is 30 seconds.
+    let cut = stuck.cut_off();
+    within_time(Duration::from_secs(60), "the stuck reader to be cut off", cut).await;
+    let resumed = server.get(FEED).header("last-event-id", &format!("{inc}:15"));
+    assert_eq!(EventStream::open(resumed).await.next_with_data().await.position(), 16);
 }

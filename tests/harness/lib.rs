@@ -8,7 +8,9 @@
 //! - [`binaries`]: the programs under test, built once a run
 //! - [`process`]: a program that runs, and its output
 //! - [`server`]: a `feed-server` on a database of its own
-//! - [`consumer`]: a `feed-consumer` on a database of its own
+//! - [`consumer`]: `feed-consumer`, with a database of its own
+//! - [`site`]: other software that serves a document
+//! - [`bad_network`]: a proxy that spoils a part of what it carries
 //! - [`tools`]: programs that know nothing of this project
 //! - [`http`]: requests, and answers with what a test asks of them
 //! - [`raw`]: requests byte by byte, for those that no client library sends
@@ -18,7 +20,9 @@
 //! - [`random`]: randomness that can be repeated
 //! - [`wait`]: bounded waits
 
+pub mod bad_network;
 pub mod binaries;
+pub mod consumer;
 pub mod events;
 pub mod http;
 pub mod process;
@@ -26,10 +30,12 @@ pub mod random;
 pub mod raw;
 pub mod reading;
 pub mod server;
+pub mod site;
 pub mod sse;
 pub mod tools;
 pub mod wait;
 
+pub use consumer::Subscription;
 pub use http::{Answer, Http};
 pub use server::{ServerOptions, ServerProcess};
 pub use wait::{PATIENCE, eventually, within};

@@ -83,7 +83,7 @@ impl Process {
     /// When the program ends without it.
     pub async fn line(&self, from: usize, wanted: impl Fn(&str) -> bool) -> String {
         let found = self.stdout.find("a line of output", from, wanted).await;
-        found.unwrap_or_else(|| panic!("{} ended without the line:\n{self}", self.name))
+        found.unwrap_or_else(|| panic!("{} ended without the line", self.name))
     }
 
     /// The first line of standard error that is looked for.
@@ -93,7 +93,7 @@ impl Process {
     /// As [`Self::line`].
     pub async fn log_line(&self, wanted: impl Fn(&str) -> bool) -> String {
         let found = self.stderr.find("a line of the log", 0, wanted).await;
-        found.unwrap_or_else(|| panic!("{} ended without the line:\n{self}", self.name))
+        found.unwrap_or_else(|| panic!("{} ended without the line", self.name))
     }
 
     /// Waits until standard output has this many lines, and returns all that there are.
@@ -103,10 +103,10 @@ impl Process {
     /// As [`Self::line`].
     pub async fn lines(&self, count: usize) -> Vec<String> {
         let mut output = self.stdout.0.subscribe();
-        let what = format!("{count} lines of output of {}:\n{self}", self.name);
+        let what = format!("{count} lines of output of {}", self.name);
         let reached = within(&what, output.wait_for(|it| it.ended || it.lines.len() >= count));
         let lines = reached.await.expect("the sender lives in self").lines.clone();
-        assert!(lines.len() >= count, "{} ended after {} lines:\n{self}", self.name, lines.len());
+        assert!(lines.len() >= count, "{} ended after {} lines", self.name, lines.len());
         lines
     }
 
@@ -132,7 +132,7 @@ impl Process {
         let sent = Command::new("sh")
             .args(["-c", "kill -s \"$0\" \"$1\"", signal, &self.child.id().to_string()])
             .status();
-        assert!(sent.is_ok_and(|status| status.success()), "{} is gone:\n{self}", self.name);
+        assert!(sent.is_ok_and(|status| status.success()), "{} is gone", self.name);
     }
 
     /// Ends it with SIGKILL, and returns all that it wrote to standard output.
@@ -155,7 +155,7 @@ impl Process {
     pub async fn ended(mut self) -> Ended {
         for output in [&self.stdout, &self.stderr] {
             let mut ended = output.0.subscribe();
-            let what = format!("{} to end:\n{self}", self.name);
+            let what = format!("{} to end", self.name);
             within(&what, ended.wait_for(|it| it.ended)).await.expect("the sender lives in self");
         }
         // Both outputs are closed, so this does not take long.
@@ -178,14 +178,13 @@ impl Process {
 
 impl std::fmt::Display for Process {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let last = |lines: Vec<String>| joined(lines[lines.len().saturating_sub(30)..].to_vec());
-        write!(
-            f,
-            "--- {} wrote last:\n{}--- and to standard error:\n{}---",
-            self.name,
-            last(self.stdout()),
-            last(self.stderr())
-        )
+        for (output, lines) in [("output", self.stdout()), ("error", self.stderr())] {
+            writeln!(f, "--- {}, the end of standard {output}:", self.name)?;
+            for line in &lines[lines.len().saturating_sub(20)..] {
+                writeln!(f, "{}", line.chars().take(500).collect::<String>())?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -193,7 +192,8 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.end();
         if thread::panicking() {
-            eprintln!("{self}");
+            // What it said belongs to what a test that fails says.
+            eprint!("{self}");
         }
     }
 }

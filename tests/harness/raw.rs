@@ -1,6 +1,7 @@
 //! Requests byte by byte, for those that no client library sends.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -81,11 +82,21 @@ impl Connection {
         RawAnswer { status, headers, body: self.received.drain(..length).collect() }
     }
 
-    /// Waits until the other side closes.
+    /// Waits until the other side closes, however long that takes.
     pub async fn closed(&mut self) {
-        let mut rest = Vec::new();
         // A reset is an end as well.
-        let _ = within("the end of the connection", self.stream.read_to_end(&mut rest)).await;
+        while self.stream.read_buf(&mut self.received).await.is_ok_and(|length| length > 0) {}
+    }
+
+    /// Waits until the other side has cut the connection off, however long that takes, and takes
+    /// nothing from it meanwhile.
+    pub async fn cut_off(&mut self) {
+        // Whoever has closed answers what still arrives with a reset, and then nothing more can be
+        // sent. The other side reads this as the beginning of a next request.
+        let mut again = tokio::time::interval(Duration::from_millis(100));
+        while self.stream.write_all(b"G").await.is_ok() {
+            again.tick().await;
+        }
     }
 
     async fn receive(&mut self) {

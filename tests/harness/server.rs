@@ -155,6 +155,11 @@ impl ServerProcess {
         self.process.ended().await
     }
 
+    /// Waits until it has ended, for whoever asked it to.
+    pub async fn ended(self) -> Ended {
+        self.process.ended().await
+    }
+
     /// The present incarnation of a feed.
     ///
     /// # Panics

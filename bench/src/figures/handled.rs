@@ -3,12 +3,16 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use feed_consumer::{Consumer, Start};
 use feed_protocol::cloudevents;
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
+use uuid::Uuid;
 
 use super::Names;
 use crate::client::{Connection, EventStream, get, write_post};
@@ -19,6 +23,7 @@ use crate::stage::{self, FEED, Stage};
 pub(super) const NAMES: Names = &[
     ("handled_long_poll", "time from publish to handled, by long poll, at 200 events a second"),
     ("handled_stream", "the same by server-sent events"),
+    ("handled_consumer", "the same by a live consumer of feed-consumer"),
 ];
 
 const VALUES: &[Value] = &[("p50_milliseconds", "ms"), ("p99_milliseconds", "ms")];
@@ -29,17 +34,19 @@ const INTERVAL: Duration = Duration::from_millis(5);
 /// When each event was sent, by its id.
 type Sent = Arc<Mutex<HashMap<String, Instant>>>;
 
-/// The two ways of waiting for news.
+/// The ways of waiting for news.
 #[derive(Debug, Clone, Copy)]
 enum By {
     LongPoll,
     Stream,
+    Consumer,
 }
 
 pub(super) async fn measure(harness: &mut Harness<'_>, stages: &[Stage]) -> Result<()> {
     let by_long_poll = stages.iter().map(|it| handling("handled_long_poll", it, By::LongPoll));
     let by_stream = stages.iter().map(|it| handling("handled_stream", it, By::Stream));
-    harness.measure(by_long_poll.chain(by_stream).collect()).await
+    let by_consumer = stages.iter().map(|it| handling("handled_consumer", it, By::Consumer));
+    harness.measure(by_long_poll.chain(by_stream).chain(by_consumer).collect()).await
 }
 
 fn handling<'a>(name: &'static str, stage: &'a Stage, by: By) -> Contender<'a> {
@@ -47,26 +54,45 @@ fn handling<'a>(name: &'static str, stage: &'a Stage, by: By) -> Contender<'a> {
         let mut reader = match by {
             By::LongPoll => Reader::poll(stage).await?,
             By::Stream => Reader::stream(stage).await?,
+            By::Consumer => Reader::consumer(stage).await?,
         };
         let sent = Sent::default();
         let publishing = tokio::spawn(publish(stage.server.address, Arc::clone(&sent), time));
-        let mut milliseconds = Vec::new();
-        let mut expected = usize::MAX;
-        let mut publishing = Some(publishing);
-        while milliseconds.len() < expected {
-            for id in reader.next().await? {
-                let sent = sent.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-                // What an earlier round has left to come is not counted.
-                milliseconds.extend(sent.map(|sent| sent.elapsed().as_secs_f64() * 1e3));
-            }
-            if publishing.as_ref().is_some_and(tokio::task::JoinHandle::is_finished)
-                && let Some(publishing) = publishing.take()
-            {
-                expected = publishing.await??;
-            }
-        }
+        let milliseconds = follow(&mut reader, &sent, publishing).await?;
         Ok(vec![percentile(&milliseconds, 0.5), percentile(&milliseconds, 0.99)])
     })
+}
+
+/// Reads until everything that is published has been handled, and returns the milliseconds that
+/// each took.
+async fn follow(
+    reader: &mut Reader<'_>,
+    sent: &Sent,
+    mut publishing: JoinHandle<Result<usize>>,
+) -> Result<Vec<f64>> {
+    let mut milliseconds = Vec::new();
+    let mut expected = None;
+    while expected.is_none_or(|expected| milliseconds.len() < expected) {
+        let mut next = pin!(reader.next());
+        let ids = loop {
+            tokio::select! {
+                ids = &mut next => break ids?,
+                published = &mut publishing, if expected.is_none() => {
+                    let published = published??;
+                    if milliseconds.len() == published {
+                        return Ok(milliseconds);
+                    }
+                    expected = Some(published);
+                }
+            }
+        };
+        for id in ids {
+            let sent = sent.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            // What an earlier round has left to come is not counted.
+            milliseconds.extend(sent.map(|sent| sent.elapsed().as_secs_f64() * 1e3));
+        }
+    }
+    Ok(milliseconds)
 }
 
 /// Publishes at an even pace, whether or not the answers keep up, and returns how many events.
@@ -108,6 +134,7 @@ async fn publish(server: SocketAddr, sent: Sent, time: Duration) -> Result<usize
 enum Reader<'a> {
     Poll { connection: Connection, base: &'a str, position: u64 },
     Stream(EventStream),
+    Consumer { handled: mpsc::UnboundedReceiver<String>, _consumer: JoinSet<Result<()>> },
 }
 
 impl<'a> Reader<'a> {
@@ -126,6 +153,31 @@ impl<'a> Reader<'a> {
         Ok(Self::Stream(stream))
     }
 
+    /// A consumer that begins now, with a cursor of its own.
+    async fn consumer(stage: &Stage) -> Result<Self> {
+        let (sender, handled) = mpsc::unbounded_channel();
+        let cursors = stage.database.with_extension("live.db");
+        let consumer = Consumer::builder(format!("http://{}/feeds/{FEED}", stage.server.address))
+            .group(Uuid::now_v7().to_string())
+            .database(cursors.to_str().context("the folder's name is no UTF-8")?)
+            .start(Start::Now)
+            .on_any(move |recorded| {
+                // Nobody listens any more once the round has ended.
+                let _ = sender.send(recorded.event.id().to_string());
+                async { Ok(()) }
+            })
+            .build()?;
+        let mut progress = consumer.progress();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            consumer.run(std::future::pending()).await?;
+            Ok(())
+        });
+        // Where it begins is known once it has looked at the feed.
+        progress.changed().await?;
+        Ok(Self::Consumer { handled, _consumer: tasks })
+    }
+
     /// The ids of the next events.
     async fn next(&mut self) -> Result<Vec<String>> {
         match self {
@@ -139,6 +191,9 @@ impl<'a> Reader<'a> {
                     *position = last.position.get();
                 }
                 Ok(batch.iter().map(|it| it.event.id().to_string()).collect())
+            }
+            Self::Consumer { handled, .. } => {
+                Ok(vec![handled.recv().await.context("the consumer has ended")?])
             }
             Self::Stream(stream) => {
                 let recorded = cloudevents::read_recorded(&stream.next_event().await?.data)?;

@@ -107,6 +107,10 @@ fn asking<'a>(
     })
 }
 
+/// How many clients ask for pages that are not in memory: one a processor. Each has pages of its
+/// own, since two that ask for the same page at the same time share its making.
+const UNCACHED_CLIENTS: u64 = 2;
+
 /// One page after another in an order that jumps about, so that it is not one part of the file
 /// that is read.
 fn asking_everywhere<'a>(stage: &'a Stage, server: &'a FeedServer) -> Contender<'a> {
@@ -114,15 +118,16 @@ fn asking_everywhere<'a>(stage: &'a Stage, server: &'a FeedServer) -> Contender<
     const STEP: u64 = 7919;
     let asked = Arc::new(AtomicU64::new(0));
     Contender::new("page_uncached", stage.events, RATES, move |time| {
-        let next = || -> Next {
-            let (base, pages) = (stage.base.clone(), stage.full_pages().max(1));
+        let next = |client: u64| -> Next {
+            let (base, pages) = (stage.base.clone(), stage.full_pages() / UNCACHED_CLIENTS);
             let asked = Arc::clone(&asked);
             Box::new(move |out| {
-                let page = asked.fetch_add(STEP, Ordering::Relaxed) % pages + 1;
+                let step = asked.fetch_add(STEP, Ordering::Relaxed) % pages.max(1);
+                let page = step * UNCACHED_CLIENTS + client + 1;
                 out.extend_from_slice(&get(&format!("{base}/pages/{page}"), &[]));
             })
         };
-        let clients: Vec<_> = (0..CLIENTS).map(|_| next()).collect();
+        let clients: Vec<_> = (0..UNCACHED_CLIENTS).map(next).collect();
         async move {
             let cpu = server.process.cpu_seconds();
             let outcome = load::run(server.address, clients, 200, time).await?;

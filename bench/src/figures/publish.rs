@@ -3,9 +3,9 @@
 use anyhow::Result;
 use feed_protocol::cloudevents;
 
-use super::Names;
+use super::{Names, PER_EVENT, rates};
 use crate::client::write_post;
-use crate::harness::{Contender, Goal, Harness, Value};
+use crate::harness::{Contender, Goal, Harness};
 use crate::load::{self, Next};
 use crate::orders::Orders;
 use crate::stage::{FEED, Stage};
@@ -15,8 +15,6 @@ pub(super) const NAMES: Names = &[
     ("publish_64_clients", "events that 64 clients publish at a time, one a request"),
     ("publish_batch", "events that one client publishes in batches of 1,000"),
 ];
-
-const VALUES: &[Value] = &[("events_per_second", "1/s"), ("server_cpu_microseconds", "us/event")];
 
 /// How many events a batch holds.
 const BATCH: u32 = 1_000;
@@ -46,14 +44,14 @@ fn publishing<'a>(
     clients: usize,
     batch: u32,
 ) -> Contender<'a> {
-    Contender::new(name, stage.events, VALUES, move |time| {
+    Contender::new(name, stage.events, PER_EVENT, move |time| {
         let clients = (0..clients).map(|_| requests(batch)).collect();
         let process = &stage.server.process;
         async move {
             let cpu = process.cpu_seconds();
             let mut outcome = load::run(stage.server.address, clients, 201, time).await?;
             outcome.requests *= f64::from(batch);
-            Ok(super::rates(outcome, process, cpu))
+            Ok(rates(outcome, process, cpu))
         }
     })
 }

@@ -1,22 +1,22 @@
 //! One reader from the beginning: how fast a new consumer catches up.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use feed_protocol::{PageSize, cloudevents};
 
-use super::Names;
+use super::{Names, PER_EVENT, rates};
 use crate::client::{Connection, get};
-use crate::harness::{Contender, Harness, Value};
+use crate::harness::{Contender, Harness};
+use crate::load::Outcome;
 use crate::stage::Stage;
 
 pub(super) const NAMES: Names = &[
     ("read_pages", "events that one reader reads and parses, page by page, as CloudEvents"),
     ("read_tails", "the same, following the tail"),
 ];
-
-const VALUES: &[Value] = &[("events_per_second", "1/s"), ("server_cpu_microseconds", "us/event")];
 
 /// The two ways of reading oldest first.
 #[derive(Debug, Clone, Copy)]
@@ -34,24 +34,19 @@ pub(super) async fn measure(harness: &mut Harness<'_>, stages: &[Stage]) -> Resu
 /// Each round goes on where the one before ended, so that a large feed is not read from memory;
 /// at the end of the feed it begins anew.
 fn reading<'a>(name: &'static str, stage: &'a Stage, by: By) -> Contender<'a> {
-    let read_before = std::rc::Rc::new(Cell::new(0));
-    Contender::new(name, stage.events, VALUES, move |time| {
-        let read_before = std::rc::Rc::clone(&read_before);
+    let read_before = Rc::new(Cell::new(0));
+    Contender::new(name, stage.events, PER_EVENT, move |time| {
+        let read_before = Rc::clone(&read_before);
         async move {
             let process = &stage.server.process;
             let cpu = process.cpu_seconds();
             let outcome = read(stage, by, &read_before, time).await?;
-            Ok(super::rates(outcome, process, cpu))
+            Ok(rates(outcome, process, cpu))
         }
     })
 }
 
-async fn read(
-    stage: &Stage,
-    by: By,
-    position: &Cell<u64>,
-    time: Duration,
-) -> Result<crate::load::Outcome> {
+async fn read(stage: &Stage, by: By, position: &Cell<u64>, time: Duration) -> Result<Outcome> {
     let mut connection = Connection::open(stage.server.address).await?;
     let size = PageSize::DEFAULT.get();
     let whole = stage.full_pages() * size;
@@ -76,5 +71,5 @@ async fn read(
         position.set(last.get());
     }
     let seconds = begun.elapsed().as_secs_f64();
-    Ok(crate::load::Outcome { requests: f64::from(events), seconds })
+    Ok(Outcome { requests: f64::from(events), seconds })
 }

@@ -19,8 +19,8 @@ pub(crate) struct Nginx {
     pub(crate) address: SocketAddr,
 }
 
-/// As distributions ship it, without a log of accesses, since feed-server keeps none, and with
-/// connections that live as long as the load.
+/// As distributions ship it, and then as fast as it can be: open files are kept, there is no log
+/// of accesses, since feed-server keeps none, and connections live as long as the load.
 const CONFIG: &str = "\
 worker_processes auto;
 daemon off;
@@ -31,6 +31,7 @@ http {
     access_log off;
     sendfile on;
     tcp_nopush on;
+    open_file_cache max=100;
     keepalive_requests 1000000000;
     gzip_static on;
     gzip_vary on;
