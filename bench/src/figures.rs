@@ -8,10 +8,13 @@ mod pages;
 mod publish;
 mod read;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 
-use crate::harness::{Harness, Value};
-use crate::load::Outcome;
+use crate::harness::{Contender, Harness, Value};
+use crate::load::{self, Outcome};
 use crate::options::Options;
 use crate::process::{self, Process};
 use crate::stage::Stage;
@@ -93,4 +96,26 @@ fn rates(outcome: Outcome, server: &Process, cpu_before: Option<f64>) -> Vec<f64
         _ => f64::NAN,
     };
     vec![outcome.rate(), cpu]
+}
+
+/// How many connections ask for documents at a time.
+const CLIENTS: usize = 32;
+
+/// Clients that ask a server for the same document over and over.
+fn asking(
+    name: impl Into<String>,
+    events: u64,
+    (server, process): (SocketAddr, &Process),
+    request: Vec<u8>,
+    expected: u16,
+) -> Contender<'_> {
+    let request: Arc<[u8]> = request.into();
+    Contender::new(name, events, RATES, move |time| {
+        let clients = load::same(&request, CLIENTS);
+        async move {
+            let cpu = process.cpu_seconds();
+            let outcome = load::run(server, clients, expected, time).await?;
+            Ok(rates(outcome, process, cpu))
+        }
+    })
 }

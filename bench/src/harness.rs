@@ -17,10 +17,13 @@ pub(crate) use goal::Goal;
 
 use crate::options::Options;
 
+/// How long a round may take beside many times its time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Something to measure, again and again.
 pub(crate) struct Contender<'a> {
     /// What the names of its figures begin with.
-    name: &'static str,
+    name: String,
     /// How many events are stored.
     events: u64,
     /// The rest of the name, and the unit, of each value that a round has.
@@ -34,7 +37,7 @@ pub(crate) type Value = (&'static str, &'static str);
 impl<'a> Contender<'a> {
     /// A round, given its time, has as many results as there are values.
     pub(crate) fn new<F>(
-        name: &'static str,
+        name: impl Into<String>,
         events: u64,
         values: &'static [Value],
         run: impl Fn(Duration) -> F + 'a,
@@ -42,7 +45,7 @@ impl<'a> Contender<'a> {
     where
         F: Future<Output = Result<Vec<f64>>> + 'a,
     {
-        Self { name, events, values, run: Box::new(move |time| Box::pin(run(time))) }
+        Self { name: name.into(), events, values, run: Box::new(move |time| Box::pin(run(time))) }
     }
 }
 
@@ -77,16 +80,20 @@ impl<'a> Harness<'a> {
     /// Measures the contenders that are wanted, in turn, and prints their figures.
     pub(crate) async fn measure(&mut self, contenders: Vec<Contender<'_>>) -> Result<()> {
         let wanted: Vec<_> =
-            contenders.into_iter().filter(|it| self.options.wants(it.name)).collect();
+            contenders.into_iter().filter(|it| self.options.wants(&it.name)).collect();
         let mut results = vec![Vec::new(); wanted.len()];
         // The first round warms up, and is not counted.
         for round in 0..=self.options.rounds() {
             for (contender, results) in wanted.iter().zip(&mut results) {
                 let time = self.options.round();
                 let time = if round == 0 { time / 2 } else { time };
-                let values = (contender.run)(time).await.with_context(|| {
-                    format!("{} at {} events", contender.name, contender.events)
-                })?;
+                let values = tokio::time::timeout(time * 10 + PATIENCE, (contender.run)(time))
+                    .await
+                    .context("a round does not end")
+                    .and_then(|values| values)
+                    .with_context(|| {
+                        format!("{} at {} events", contender.name, contender.events)
+                    })?;
                 if round > 0 {
                     say_round(contender, round, &values);
                     results.push(values);

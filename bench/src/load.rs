@@ -74,10 +74,9 @@ async fn client(
 }
 
 /// Clients that send the same request over and over.
-pub(crate) fn same(request: &[u8], clients: usize) -> Vec<Next> {
-    let request: Arc<[u8]> = request.into();
+pub(crate) fn same(request: &Arc<[u8]>, clients: usize) -> Vec<Next> {
     let one = || -> Next {
-        let request = Arc::clone(&request);
+        let request = Arc::clone(request);
         Box::new(move |out| out.extend_from_slice(&request))
     };
     (0..clients).map(|_| one()).collect()

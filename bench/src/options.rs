@@ -19,16 +19,18 @@ pub(crate) struct Options {
     /// Only the figures whose names begin with this; repeatable
     #[arg(long, value_name = "PREFIX")]
     pub(crate) only: Vec<String>,
-    /// How many events are stored; one database for each number [default: 1000,1000000]
-    #[arg(long, value_name = "N", value_delimiter = ',')]
+    /// How many events are stored, 1,000 or more; one database for each number
+    /// [default: 1000,1000000]
+    #[arg(long, value_name = "N", value_delimiter = ',',
+        value_parser = clap::value_parser!(u64).range(1_000..))]
     events: Vec<u64>,
     /// How many streams or long polls wait at a time [default: 10000]
     #[arg(long, value_name = "N")]
     connections: Option<usize>,
-    /// How long a round takes, in seconds [default: 2]
+    /// How long a round takes, in seconds [default: 1]
     #[arg(long, value_name = "S")]
     seconds: Option<f64>,
-    /// How many rounds, of which the median counts [default: 5]
+    /// How many rounds, of which the median counts [default: 11]
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
     /// A rough look: 1,000 and 20,000 events, 2,000 connections, 3 rounds of half a second
@@ -65,12 +67,12 @@ impl Options {
 
     /// How long a round takes.
     pub(crate) fn round(&self) -> Duration {
-        let seconds = self.seconds.unwrap_or(if self.quick { 0.5 } else { 2.0 });
+        let seconds = self.seconds.unwrap_or(if self.quick { 0.5 } else { 1.0 });
         Duration::from_secs_f64(seconds.clamp(0.05, 600.0))
     }
 
     pub(crate) fn rounds(&self) -> usize {
-        self.rounds.unwrap_or(if self.quick { 3 } else { 5 }).max(1)
+        self.rounds.unwrap_or(if self.quick { 3 } else { 11 }).max(1)
     }
 
     /// Whether the figures of this name are wanted.
@@ -92,7 +94,7 @@ mod tests {
 
     #[test]
     fn sizes_come_in_order_and_once() {
-        let options = Options::parse_from(["feed-bench", "--events", "20,10,20"]);
-        assert_eq!(options.events(), [10, 20]);
+        let options = Options::parse_from(["feed-bench", "--events", "2000,1000,2000"]);
+        assert_eq!(options.events(), [1_000, 2_000]);
     }
 }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 
 pub(crate) use feed_server::{FeedServer, Settings, binary};
-pub(crate) use nginx::Nginx;
+pub(crate) use nginx::{Files, Nginx};
 
 /// A process that ends when this is dropped.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! A database of a certain size, and the server over it.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -9,7 +10,7 @@ use futures_util::future::try_join_all;
 
 use crate::client::{Connection, get};
 use crate::orders::Orders;
-use crate::process::{FeedServer, Settings};
+use crate::process::{FeedServer, Process, Settings};
 
 /// The feed that holds as many events as the stage is named for.
 pub(crate) const FEED: &str = "orders";
@@ -28,7 +29,7 @@ pub(crate) struct Stage {
     /// How many events the feed held at first.
     pub(crate) events: u64,
     pub(crate) database: PathBuf,
-    pub(crate) server: FeedServer,
+    server: FeedServer,
     /// Where the documents of this life of the feed stand: `/feeds/orders/{inc}`.
     pub(crate) base: String,
 }
@@ -42,6 +43,11 @@ impl Stage {
         let mut connection = Connection::open(server.address).await?;
         let base = base(&mut connection, FEED).await?;
         Ok(Self { events, database, server, base })
+    }
+
+    /// Where the server listens, and its process.
+    pub(crate) fn server(&self) -> (SocketAddr, &Process) {
+        (self.server.address, &self.server.process)
     }
 
     /// How many full pages the feed has.

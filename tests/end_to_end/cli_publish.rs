@@ -200,7 +200,8 @@ async fn an_import_is_refused_where_ids_conflict_and_the_line_is_named() {
 async fn feeds_are_listed_and_created() {
     let server = ServerProcess::start().await;
     server.publish_orders(3).await;
-    let create = |arguments: &[&str]| run(server.command(&[&["feeds", "create"], arguments].concat()));
+    let create =
+        |arguments: &[&str]| run(server.command(&[&["feeds", "create"], arguments].concat()));
     create(&["returns", "--page-size", "7"]).await.expect_code(0);
     create(&["returns"]).await.expect_refusal(2, &["returns"]);
     create(&["small", "--page-size", "0"]).await.expect_refusal(2, &["1 to 1000"]);

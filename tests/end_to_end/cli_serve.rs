@@ -65,7 +65,10 @@ async fn flags_environment_and_file_say_the_same_in_this_order() {
     };
     let (service, of_file) =
         feeds(feed_server(folder.path(), &["serve", "--config", config])).await;
-    assert!(service.contains("feeds/of-file\"") && !service.contains("feeds/orders\""), "{service}");
+    assert!(
+        service.contains("feeds/of-file\"") && !service.contains("feeds/orders\""),
+        "{service}"
+    );
     assert_eq!(of_file.expect(200).header("cache-control"), "public, max-age=9");
 
     let mut command = feed_server(folder.path(), &["serve"]);
@@ -222,7 +225,11 @@ async fn help_names_every_command_and_setting() {
     ] {
         let help = run(feed_server(folder.path(), arguments)).await.expect_code(0);
         for mention in mentions {
-            assert!(help.stdout.contains(mention), "{arguments:?} without {mention}: {}", help.stdout);
+            assert!(
+                help.stdout.contains(mention),
+                "{arguments:?} without {mention}: {}",
+                help.stdout
+            );
         }
     }
     let version = run(feed_server(folder.path(), &["--version"])).await.expect_code(0);

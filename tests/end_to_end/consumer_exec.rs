@@ -77,7 +77,8 @@ async fn the_event_is_on_standard_input_and_its_attributes_in_the_environment() 
     assert_eq!(environment(1), expected);
     // What the event before had is not left over.
     let names: Vec<_> = environment(2).into_iter().map(|(name, _)| name).collect();
-    let expected = ["ID", "POSITION", "SOURCE", "TYPE", "UPDATED"].map(|it| format!("FEED_EVENT_{it}"));
+    let expected =
+        ["ID", "POSITION", "SOURCE", "TYPE", "UPDATED"].map(|it| format!("FEED_EVENT_{it}"));
     assert_eq!(names, expected);
     assert!(input(2).get("data").is_none());
 }
@@ -149,7 +150,8 @@ async fn at_sigterm_the_event_in_hand_is_finished() {
     server.publish_orders(3).await;
     let subscription = Subscription::to(&server, "orders");
     // It waits for a file, and so is in hand when the signal comes.
-    let exec = "touch begun; while [ ! -e go ]; do sleep 0.01; done; echo $FEED_EVENT_POSITION >> log";
+    let exec =
+        "touch begun; while [ ! -e go ]; do sleep 0.01; done; echo $FEED_EVENT_POSITION >> log";
     let consumer: Process = subscription.start(&["--exec", exec]);
     eventually("the first event to be in hand", async || {
         subscription.file("begun").exists().then_some(())

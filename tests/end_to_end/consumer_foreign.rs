@@ -83,6 +83,18 @@ async fn a_document_that_has_not_changed_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_document_is_asked_for_at_the_interval_and_not_more_often() {
+    // Its server knows no validators, and sends it whole every time.
+    let site = Site::start(Page::atom(blog(&[1, 2]))).await;
+    let subscription = Subscription::to_url(site.url("/feed.xml").as_str());
+    let consumer = subscription.start(&["--print", "--schedule", "every:10m"]);
+    consumer.lines(2).await;
+    consumer.signal("TERM");
+    consumer.ended().await.expect_code(0);
+    assert_eq!(site.count().0, 1);
+}
+
+#[tokio::test]
 async fn new_entries_are_seen_as_they_come() {
     let site = Site::start(Page::atom(blog(&[1]))).await;
     let subscription = Subscription::to_url(site.url("/feed.xml").as_str());

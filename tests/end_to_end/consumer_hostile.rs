@@ -37,7 +37,8 @@ async fn what_is_no_feed_is_not_handled_and_tried_again() {
     let doctype = "<!DOCTYPE feed [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;&a;&a;'>]>";
     let external = "<!DOCTYPE feed SYSTEM 'file:///etc/passwd'>";
     let many = ENTRY.replace("urn:x:1", "urn:x:N");
-    let many: String = (0..20_000).map(|n| many.replace("urn:x:N", &format!("urn:x:{n}"))).collect();
+    let many: String =
+        (0..20_000).map(|n| many.replace("urn:x:N", &format!("urn:x:{n}"))).collect();
     let html = Page::atom("<html><body>Welcome</body></html>").with("content-type", "text/html");
     let with_status = |status: u16| Page { status, ..Page::atom(feed(ENTRY)) };
     for (what, page) in [

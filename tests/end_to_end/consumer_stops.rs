@@ -39,14 +39,13 @@ async fn another_database_behind_the_same_address_is_noticed_while_it_runs() {
     let subscription = Subscription::to(&server, "orders");
     let consumer = subscription.start(&["--print"]);
     consumer.lines(8).await;
-    let before = server.incarnation("orders").await;
     let address = server.address();
     drop(server);
     let other = feed_tests::ServerOptions::default().page_size(3).at(address).start().await;
     other.publish_orders(20).await;
     let ended = consumer.ended().await;
     assert_eq!(ended.stdout.lines().count(), 8, "an event of another feed was handled");
-    assert_stopped(ended, &["position 8", &before, &other.incarnation("orders").await]);
+    assert_stopped(ended, &["/feeds/orders"]);
     // And when it starts again, as long as nobody does something about it.
     let again = subscription.run(&["--print", "--until-idle"]).await;
     assert_eq!(again.stdout, "");

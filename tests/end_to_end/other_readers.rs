@@ -79,7 +79,8 @@ fn nasty_events() -> Vec<Nasty> {
     ];
     let mut events = Vec::new();
     for (n, (media_type, data)) in (1..).zip(data) {
-        let mut attributes = json!({"id": n.to_string(), "source": "/shop", "type": "order.placed"});
+        let mut attributes =
+            json!({"id": n.to_string(), "source": "/shop", "type": "order.placed"});
         if let Some(media_type) = media_type {
             attributes["datacontenttype"] = json!(media_type);
         }
@@ -199,7 +200,8 @@ async fn a_json_parser_gives_every_event_back_from_a_batch() {
         let path = format!("{folder}/pages/{page}");
         let batch = server.get(&path).header("accept", BATCH).send().await.expect(200);
         for mut event in serde_json::from_slice::<Vec<Map<String, Value>>>(&batch.body).unwrap() {
-            let position: usize = event.remove("feedposition").unwrap().as_str().unwrap().parse().unwrap();
+            let position: usize =
+                event.remove("feedposition").unwrap().as_str().unwrap().parse().unwrap();
             event.remove("feedupdated").unwrap();
             let expected = &expected[position - 1];
             let data = event.remove("data");

@@ -73,10 +73,8 @@ impl Proxy {
                 command
             }
             Kind::Varnish => {
-                let feeds = recommended(
-                    "varnish.vcl",
-                    &[("\"3000\"", format!("\"{}\"", upstream.port()))],
-                );
+                let feeds =
+                    recommended("varnish.vcl", &[("\"3000\"", format!("\"{}\"", upstream.port()))]);
                 let file = home.path().join("feeds.vcl");
                 std::fs::write(&file, feeds).unwrap();
                 let mut command = tool("varnishd", "varnish");

@@ -21,9 +21,11 @@ async fn the_current_document_and_header_fields_are_absolute_and_pages_stay_rela
         for link in current.atom().links {
             assert!(link.href.starts_with(root), "{link:?}");
         }
-        for path in
-            [format!("{folder}/pages/1"), format!("{folder}/after/1"), format!("{folder}/entries/1")]
-        {
+        for path in [
+            format!("{folder}/pages/1"),
+            format!("{folder}/after/1"),
+            format!("{folder}/entries/1"),
+        ] {
             let answer = server.get(&path).send().await.expect(200);
             for (relation, href) in answer.links() {
                 assert!(href.starts_with(root), "{path}: {relation} {href}");

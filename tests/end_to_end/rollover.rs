@@ -32,8 +32,11 @@ impl PlainReader {
             new.extend(iris);
             let older = document.find_link("prev-archive");
             // The link stands in the document for readers who cannot see header fields.
-            let in_document =
-                document.atom().links.into_iter().find(|it| it.relation.to_string() == "prev-archive");
+            let in_document = document
+                .atom()
+                .links
+                .into_iter()
+                .find(|it| it.relation.to_string() == "prev-archive");
             let in_document = in_document.map(|it| document.url.join(&it.href).unwrap());
             assert_eq!(in_document, older);
             match older {

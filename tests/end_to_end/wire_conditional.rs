@@ -23,9 +23,7 @@ fn assert_not_modified(answer: Answer, of: &Answer) {
     let answer = answer.expect(304);
     assert_eq!(answer.body, "");
     // RFC 9110, section 15.4.5, and this protocol's own.
-    for name in
-        ["etag", "last-modified", "cache-control", "vary", "feed-range", "feed-cursor"]
-    {
+    for name in ["etag", "last-modified", "cache-control", "vary", "feed-range", "feed-cursor"] {
         assert_eq!(answer.header(name), of.header(name), "{}: {name}", answer.url);
     }
     assert!(!answer.has("content-encoding"));

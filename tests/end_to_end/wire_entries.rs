@@ -54,9 +54,12 @@ async fn an_entry_says_the_same_wherever_it_stands() {
     let alone = server.get(&format!("{folder}/entries/2")).send().await.expect(200);
     let alone = atom::read_entry(&alone.body, &atom::Limits::default()).unwrap();
     let subject = "/feeds/orders/subjects/customer-2".to_owned();
-    for address in
-        ["/feeds/orders".to_owned(), format!("{folder}/pages/1"), format!("{folder}/after/1"), subject]
-    {
+    for address in [
+        "/feeds/orders".to_owned(),
+        format!("{folder}/pages/1"),
+        format!("{folder}/after/1"),
+        subject,
+    ] {
         let document = server.get(&address).send().await.expect(200).atom();
         let entry = document.entries.into_iter().find(|it| it.position == alone.position);
         assert_eq!(entry.as_ref(), Some(&alone), "{address}");
@@ -134,7 +137,8 @@ async fn large_data_stands_at_its_own_address_in_atom_and_inline_in_cloudevents(
     event["data"] = serde_json::from_str(&large).unwrap();
     server.publish_one("orders", &event).await;
     let folder = server.folder("orders").await;
-    for address in [format!("{folder}/entries/1"), format!("{folder}/after/0"), "/feeds/orders".into()]
+    for address in
+        [format!("{folder}/entries/1"), format!("{folder}/after/0"), "/feeds/orders".into()]
     {
         let answer = server.get(&address).send().await.expect(200);
         assert!(answer.body.len() < 10_000, "{address} holds the data");
@@ -167,7 +171,8 @@ async fn an_entry_is_found_by_its_source_and_id() {
         assert_eq!(answer.header("cache-control"), "no-cache");
         server.get(answer.header("location")).send().await.expect(200);
     }
-    for query in ["source=/shop&id=order-9", "source=/other&id=order-1", "source=/shop&id=ORDER-1"] {
+    for query in ["source=/shop&id=order-9", "source=/other&id=order-1", "source=/shop&id=ORDER-1"]
+    {
         let answer = server.get(&format!("/feeds/orders/entries?{query}")).send().await;
         answer.expect_problem(404, "not-found");
     }

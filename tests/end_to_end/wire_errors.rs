@@ -31,7 +31,8 @@ async fn unknown_feeds_and_addresses_are_not_found_and_not_cacheable() {
             paths.push(format!("/feeds/{feed}/{inc}/{rest}"));
         }
     }
-    for rest in ["", "/", "/pages", "/pages/", "/after", "/pages/1/", "/pages/1/2", "/entries/1/x"] {
+    for rest in ["", "/", "/pages", "/pages/", "/after", "/pages/1/", "/pages/1/2", "/entries/1/x"]
+    {
         paths.push(format!("/feeds/orders/{inc}{rest}"));
     }
     for path in paths {

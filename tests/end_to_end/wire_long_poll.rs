@@ -137,7 +137,8 @@ async fn with_a_filter_the_wait_ends_at_the_first_match() {
 async fn the_servers_cap_is_the_longest_wait_and_what_is_no_wait_is_none() {
     let server = ServerOptions::default().setting("long_poll_max_seconds = 1").start().await;
     let path = tail(&server, 0).await;
-    for prefer in ["wait=3600", "respond-async, wait=2; x=y", "Wait=\"10\"", "wait=18446744073709551615"]
+    for prefer in
+        ["wait=3600", "respond-async, wait=2; x=y", "Wait=\"10\"", "wait=18446744073709551615"]
     {
         let answer = within("the cap", server.get(&path).header("prefer", prefer).send()).await;
         assert_waited(&answer.expect(200), 1);

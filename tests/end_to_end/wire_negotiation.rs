@@ -79,7 +79,8 @@ async fn a_coding_is_used_when_it_is_wanted_and_never_otherwise() {
     let server = ServerProcess::with_page_size(3).await;
     server.publish_orders(4).await;
     let folder = server.folder("orders").await;
-    for path in ["/feeds/orders".to_owned(), format!("{folder}/pages/1"), format!("{folder}/after/0")]
+    for path in
+        ["/feeds/orders".to_owned(), format!("{folder}/pages/1"), format!("{folder}/after/0")]
     {
         let plain = server.get(&path).send().await.expect(200);
         assert!(!plain.has("content-encoding"));
@@ -100,7 +101,8 @@ async fn a_coding_is_used_when_it_is_wanted_and_never_otherwise() {
             ("br, deflate", None),
             ("", None),
         ] {
-            let answer = server.get(&path).header("accept-encoding", accept).send().await.expect(200);
+            let answer =
+                server.get(&path).header("accept-encoding", accept).send().await.expect(200);
             let coding = answer.has("content-encoding").then(|| answer.header("content-encoding"));
             assert_eq!(coding, expected, "{path} {accept:?}");
             assert_eq!(decoded(coding, &answer.body), plain.body, "{path} {accept:?}");

@@ -88,7 +88,8 @@ async fn an_event_in_binary_mode_is_its_header_fields_and_its_body() {
 async fn an_atom_entry_is_stored_and_answered_as_an_atom_entry() {
     let server = ServerProcess::start().await;
     let inc = server.incarnation("orders").await;
-    for content_type in [ATOM, "application/atom+xml;type=entry", "Application/Atom+XML; charset=UTF-8"]
+    for content_type in
+        [ATOM, "application/atom+xml;type=entry", "Application/Atom+XML; charset=UTF-8"]
     {
         let answer = server.post(FEED, content_type, POSTED).send().await;
         let first = content_type == ATOM;
@@ -127,9 +128,7 @@ async fn an_entry_of_one_feed_can_be_posted_to_another() {
 async fn a_batch_takes_successive_positions_and_says_what_became_of_each() {
     let server = ServerProcess::start().await;
     let inc = server.incarnation("orders").await;
-    let place = |n: u64, status: &str| {
-        json!({"position": n, "location": format!("{FEED}/{inc}/entries/{n}"), "status": status})
-    };
+    let place = |n: u64, status: &str| json!({"position": n, "location": format!("{FEED}/{inc}/entries/{n}"), "status": status});
     let answer = server.post_json(FEED, &json!(orders(1..=3))).send().await.expect(201);
     answer.expect_fields(&[("content-type", "application/json")]);
     let created = json!([place(1, "created"), place(2, "created"), place(3, "created")]);
@@ -137,8 +136,12 @@ async fn a_batch_takes_successive_positions_and_says_what_became_of_each() {
 
     let mixed = json!([order(4), order(2), order(5), order(4)]);
     let answer = server.post_json(FEED, &mixed).send().await.expect(201);
-    let expected =
-        json!([place(4, "created"), place(2, "existing"), place(5, "created"), place(4, "existing")]);
+    let expected = json!([
+        place(4, "created"),
+        place(2, "existing"),
+        place(5, "created"),
+        place(4, "existing")
+    ]);
     assert_eq!(answer.json(), expected);
 
     let answer = server.post_json(FEED, &json!(orders(1..=2))).send().await.expect(200);

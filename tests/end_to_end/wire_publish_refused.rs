@@ -200,7 +200,11 @@ async fn a_bad_atom_entry_is_refused_and_the_place_is_named() {
         (entry(&[("published", "<published>yesterday</published>")]), 422, "time"),
         // What has no place in an event.
         (entry(&[("rights", "<rights>mine</rights>")]), 422, "rights"),
-        (entry(&[("contributor", "<contributor><name>a</name></contributor>")]), 422, "contributor"),
+        (
+            entry(&[("contributor", "<contributor><name>a</name></contributor>")]),
+            422,
+            "contributor",
+        ),
         (entry(&[("foreign", "<y xmlns='urn:x'>z</y>")]), 422, ""),
         ("<feed xmlns='http://www.w3.org/2005/Atom'/>".to_owned(), 422, ""),
         ("<entry/>".to_owned(), 422, ""),
@@ -220,7 +224,8 @@ async fn a_bad_atom_entry_is_refused_and_the_place_is_named() {
 async fn deep_nesting_in_posted_atom_does_no_harm() {
     let server = ServerProcess::start().await;
     for depth in [200, 300_000] {
-        for open in ["<a>", "<content type='xhtml'>", "<div xmlns='http://www.w3.org/1999/xhtml'>"] {
+        for open in ["<a>", "<content type='xhtml'>", "<div xmlns='http://www.w3.org/1999/xhtml'>"]
+        {
             let name = open[1..].split([' ', '>']).next().unwrap();
             let body = format!(
                 "<entry xmlns='http://www.w3.org/2005/Atom'>{}{}</entry>",
@@ -390,7 +395,9 @@ async fn half_a_request_stores_nothing() {
     connection.send(&header).await.send(&body).await;
     drop(connection);
     let mut connection = Connection::open(server.address()).await;
-    connection.send("POST /feeds/orders HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n").await;
+    connection
+        .send("POST /feeds/orders HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n")
+        .await;
     connection.send(format!("content-type: {STRUCTURED}\r\n\r\n5\r\n{{\"spe\r\n")).await;
     connection.send("nonsense\r\n").await;
     within("the server to give up on nonsense", connection.closed()).await;

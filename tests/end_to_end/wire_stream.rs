@@ -109,7 +109,9 @@ async fn under_a_filter_a_heartbeat_moves_the_reader_past_what_it_does_not_see()
         }
     };
     assert_eq!(beat.id, Some(format!("{inc}:10")));
-    server.publish("orders", &[typed("b", 11), typed("a", 12), typed("b", 13), typed("c", 14)]).await;
+    server
+        .publish("orders", &[typed("b", 11), typed("a", 12), typed("b", 13), typed("c", 14)])
+        .await;
     let seen = [stream.next_with_data().await.position(), stream.next_with_data().await.position()];
     assert_eq!(seen, [12, 14]);
 }
@@ -184,11 +186,10 @@ async fn a_stream_ends_at_shutdown_so_that_shutdown_ends() {
     let mut filtered = EventStream::open(server.get(&format!("{FEED}?type=none"))).await;
     idle.next().await.unwrap();
     filtered.next().await.unwrap();
-    let (ended, (), ()) = tokio::join!(
-        server.stop(),
-        async { assert_eq!(idle.next().await, None) },
-        async { assert_eq!(filtered.next().await, None) },
-    );
+    let (ended, (), ()) =
+        tokio::join!(server.stop(), async { assert_eq!(idle.next().await, None) }, async {
+            assert_eq!(filtered.next().await, None)
+        },);
     ended.expect_code(0);
 }
 

@@ -57,7 +57,8 @@ async fn the_events_of_one_entity_are_oldest_first_and_paged() {
 #[tokio::test]
 async fn a_subject_may_be_any_text() {
     let server = ServerProcess::start().await;
-    let subjects = ["a/b", "../..", "grüße & <b>", "100%", "?a=b#c", "a b", "%2F", ".", "a;b,c", "🎉"];
+    let subjects =
+        ["a/b", "../..", "grüße & <b>", "100%", "?a=b#c", "a b", "%2F", ".", "a;b,c", "🎉"];
     let events: Vec<_> = (1..)
         .zip(subjects)
         .map(|(n, subject)| {
@@ -90,7 +91,11 @@ async fn a_subject_without_events_is_unknown() {
         let answer = server.get(&format!("/feeds/orders/subjects/{subject}")).send().await;
         answer.expect_problem(404, "not-found");
     }
-    server.get("/feeds/customers/subjects/customer-1").send().await.expect_problem(404, "not-found");
+    server
+        .get("/feeds/customers/subjects/customer-1")
+        .send()
+        .await
+        .expect_problem(404, "not-found");
 }
 
 #[tokio::test]
@@ -98,7 +103,8 @@ async fn a_subject_can_be_read_from_a_position_on() {
     let server = ServerProcess::start().await;
     server.publish_orders(25).await;
     let address = "/feeds/orders/subjects/customer-5";
-    for (after, positions) in [(0, vec![5, 15, 25]), (5, vec![15, 25]), (24, vec![25]), (25, vec![])]
+    for (after, positions) in
+        [(0, vec![5, 15, 25]), (5, vec![15, 25]), (24, vec![25]), (25, vec![])]
     {
         let answer = server.get(&format!("{address}?after={after}")).send().await.expect(200);
         assert_eq!(answer.atom_positions(), positions);

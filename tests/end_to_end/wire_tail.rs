@@ -126,9 +126,15 @@ async fn another_incarnation_is_gone_and_the_present_one_is_named() {
     let server = ServerProcess::with_page_size(3).await;
     server.publish_orders(4).await;
     let inc = server.incarnation("orders").await;
-    for rest in
-        ["after/0", "after/99", "pages/1", "pages/99", "entries/1", "entries/1/data", "at?time=2030-01-01T00:00:00Z"]
-    {
+    for rest in [
+        "after/0",
+        "after/99",
+        "pages/1",
+        "pages/99",
+        "entries/1",
+        "entries/1/data",
+        "at?time=2030-01-01T00:00:00Z",
+    ] {
         let answer = server.get(&format!("/feeds/orders/anotherlife/{rest}")).send().await;
         let url = answer.url.clone();
         let problem = answer.expect_problem(410, "incarnation-gone");
@@ -157,7 +163,11 @@ async fn a_time_leads_to_the_tail_after_what_was_accepted_before_it() {
     let accepted_before = |time: DateTime<Utc>| times.iter().filter(|it| **it < time).count();
     let mut probes = vec![times[0] - Duration::days(10_000), times[4] + Duration::days(10_000)];
     for time in &times {
-        probes.extend([*time, *time + Duration::microseconds(1), *time - Duration::microseconds(1)]);
+        probes.extend([
+            *time,
+            *time + Duration::microseconds(1),
+            *time - Duration::microseconds(1),
+        ]);
     }
     for probe in probes {
         let expected = format!("{folder}/after/{}", accepted_before(probe));

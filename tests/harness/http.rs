@@ -197,8 +197,12 @@ impl Answer {
         }
         let named = |name: &str| fields.iter().any(|(it, _)| *it == name);
         let hop = |name: &str| matches!(name, "content-length" | "date");
-        let others: Vec<_> =
-            self.headers.keys().map(HeaderName::as_str).filter(|it| !named(it) && !hop(it)).collect();
+        let others: Vec<_> = self
+            .headers
+            .keys()
+            .map(HeaderName::as_str)
+            .filter(|it| !named(it) && !hop(it))
+            .collect();
         assert!(others.is_empty(), "{}: {others:?} in {:?}", self.url, self.headers);
     }
 

@@ -286,15 +286,9 @@ impl Captured {
         captured
     }
 
-    async fn find(
-        &self,
-        what: &str,
-        from: usize,
-        wanted: impl Fn(&str) -> bool,
-    ) -> Option<String> {
-        let find = |output: &Output| {
-            output.lines.iter().skip(from).find(|line| wanted(line)).cloned()
-        };
+    async fn find(&self, what: &str, from: usize, wanted: impl Fn(&str) -> bool) -> Option<String> {
+        let find =
+            |output: &Output| output.lines.iter().skip(from).find(|line| wanted(line)).cloned();
         let mut output = self.0.subscribe();
         let seen = within(what, output.wait_for(|it| it.ended || find(it).is_some())).await;
         find(&seen.expect("the sender lives in self"))

@@ -16,9 +16,12 @@ use crate::process::{Ended, command, run_with_input};
 #[must_use]
 pub fn tool(name: &str, package: &str) -> Command {
     let path = search_path();
-    let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|it| it.is_file());
+    let found =
+        std::env::split_paths(&path).map(|folder| folder.join(name)).find(|it| it.is_file());
     let Some(program) = found else {
-        panic!("{name} is not installed: run `cargo xtask test --only prepare`, or install {package}")
+        panic!(
+            "{name} is not installed: run `cargo xtask test --only prepare`, or install {package}"
+        )
     };
     let mut command = command(program);
     command.env("PATH", path);

@@ -24,11 +24,7 @@ pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
 /// # Panics
 ///
 /// As [`within`].
-pub async fn within_time<T>(
-    patience: Duration,
-    what: &str,
-    future: impl Future<Output = T>,
-) -> T {
+pub async fn within_time<T>(patience: Duration, what: &str, future: impl Future<Output = T>) -> T {
     match timeout(patience, future).await {
         Ok(value) => value,
         Err(_) => panic!("waited {patience:?} in vain for {what}"),

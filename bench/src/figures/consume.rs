@@ -28,7 +28,7 @@ fn consuming(stage: &Stage) -> Contender<'_> {
         let database = database.clone();
         async move {
             let database = database.to_str().context("the folder's name is no UTF-8")?;
-            let process = &stage.server.process;
+            let process = stage.server().1;
             let cpu = process.cpu_seconds();
             let begun = Instant::now();
             let mut handled = 0;
@@ -49,7 +49,7 @@ fn consuming(stage: &Stage) -> Contender<'_> {
 
 /// How many events were handled, and whether they were all that there are.
 async fn consume(stage: &Stage, database: &str, group: u32, time: Duration) -> Result<(u64, bool)> {
-    let consumer = Consumer::builder(format!("http://{}/feeds/{FEED}", stage.server.address))
+    let consumer = Consumer::builder(format!("http://{}/feeds/{FEED}", stage.server().0))
         .group(format!("bench-{group}"))
         .database(database)
         .until_idle(true)

@@ -3,16 +3,13 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 
-use super::pages::CLIENTS;
-use super::{Names, RATES, rates};
+use super::{Names, RATES, asking};
 use crate::client::{Connection, get};
-use crate::harness::{Contender, Goal, Harness};
-use crate::load;
-use crate::process::{Nginx, Process};
+use crate::harness::{Goal, Harness};
+use crate::process::{Files, Nginx};
 use crate::stage::{self, SIZED_FEEDS, Stage};
 
 pub(super) const NAMES: Names = &[
@@ -23,59 +20,37 @@ pub(super) const NAMES: Names = &[
     ("static_19k_not_modified", "304 for the same page"),
 ];
 
-/// What is compared: the name, of which feed, in which coding, whether the client has it already,
-/// and the share of nginx's rate that is the goal.
+/// What is compared.
 struct Comparison {
-    ours: &'static str,
-    theirs: &'static str,
+    /// The name of our side; those of the others begin with it.
+    name: &'static str,
     feed: &'static str,
     coding: &'static str,
-    known: bool,
+    /// Whether the client has the page already.
+    is_known: bool,
+    /// The share of nginx's rate that is the goal.
     goal: f64,
 }
 
 const COMPARISONS: [Comparison; 5] = [
+    Comparison { goal: 0.6, ..compare("static_94k_plain", SIZED_FEEDS[0].0, "identity") },
+    compare("static_94k_gzip", SIZED_FEEDS[0].0, "gzip"),
+    compare("static_19k_plain", SIZED_FEEDS[1].0, "identity"),
+    compare("static_19k_gzip", SIZED_FEEDS[1].0, "gzip"),
     Comparison {
-        ours: "static_94k_plain",
-        theirs: "static_94k_plain_nginx",
-        feed: SIZED_FEEDS[0].0,
-        coding: "identity",
-        known: false,
-        goal: 0.6,
-    },
-    Comparison {
-        ours: "static_94k_gzip",
-        theirs: "static_94k_gzip_nginx",
-        feed: SIZED_FEEDS[0].0,
-        coding: "gzip",
-        known: false,
-        goal: 0.9,
-    },
-    Comparison {
-        ours: "static_19k_plain",
-        theirs: "static_19k_plain_nginx",
-        feed: SIZED_FEEDS[1].0,
-        coding: "identity",
-        known: false,
-        goal: 0.9,
-    },
-    Comparison {
-        ours: "static_19k_gzip",
-        theirs: "static_19k_gzip_nginx",
-        feed: SIZED_FEEDS[1].0,
-        coding: "gzip",
-        known: false,
-        goal: 0.9,
-    },
-    Comparison {
-        ours: "static_19k_not_modified",
-        theirs: "static_19k_not_modified_nginx",
-        feed: SIZED_FEEDS[1].0,
-        coding: "identity",
-        known: true,
-        goal: 0.9,
+        is_known: true,
+        ..compare("static_19k_not_modified", SIZED_FEEDS[1].0, "identity")
     },
 ];
+
+const fn compare(name: &'static str, feed: &'static str, coding: &'static str) -> Comparison {
+    Comparison { name, feed, coding, is_known: false, goal: 0.9 }
+}
+
+/// The sides: what their names end in, and how nginx is set up, which is what they are compared
+/// with.
+const SIDES: [(&str, Option<Files>); 3] =
+    [("", None), ("_nginx", Some(Files::Opened)), ("_nginx_open_files", Some(Files::KeptOpen))];
 
 pub(super) async fn measure(
     harness: &mut Harness<'_>,
@@ -88,7 +63,7 @@ pub(super) async fn measure(
     };
     // The pages are the same whatever else is stored, so one database will do.
     let Some(stage) = stages.last() else { return Ok(()) };
-    let mut ours = Connection::open(stage.server.address).await?;
+    let mut ours = Connection::open(stage.server().0).await?;
     let root = folder.join("static");
     fs::create_dir_all(&root)?;
     let mut pages = Vec::new();
@@ -102,61 +77,55 @@ pub(super) async fn measure(
         }
         pages.push((feed, path));
     }
-    let nginx = Nginx::start(&binary, &root).await?;
-    let mut theirs = Connection::open(nginx.address).await?;
+    let mut nginx = Vec::new();
+    for files in SIDES.into_iter().filter_map(|(_, files)| files) {
+        nginx.push(Nginx::start(&binary, &root, files).await?);
+    }
+    let mut servers = vec![stage.server()];
+    servers.extend(nginx.iter().map(|it| (it.address, &it.process)));
     let mut contenders = Vec::new();
     for it in &COMPARISONS {
-        let Some((_, path)) = pages.iter().find(|(feed, _)| *feed == it.feed) else { continue };
-        let file = format!("/{}", it.feed);
-        let process = &stage.server.process;
-        contenders.push(
-            side(it, it.ours, stage.events, &mut ours, path, stage.server.address, process).await?,
-        );
-        contenders.push(
-            side(it, it.theirs, stage.events, &mut theirs, &file, nginx.address, &nginx.process)
-                .await?,
-        );
+        let Some((_, page)) = pages.iter().find(|(feed, _)| *feed == it.feed) else { continue };
+        for ((suffix, files), server) in SIDES.into_iter().zip(&servers) {
+            let path = if files.is_none() { page.clone() } else { format!("/{}", it.feed) };
+            let request = request(it, server.0, &path).await?;
+            let expected = if it.is_known { 304 } else { 200 };
+            let name = format!("{}{suffix}", it.name);
+            contenders.push(asking(name, stage.events, *server, request, expected));
+        }
     }
     harness.measure(contenders).await?;
+    ratios(harness, stage.events)
+}
+
+/// Ours to nginx; the goal is against nginx as it is installed.
+fn ratios(harness: &Harness<'_>, events: u64) -> Result<()> {
     for it in &COMPARISONS {
-        for (suffix, _) in RATES {
-            let (ours, theirs) =
-                (format!("{}_{suffix}", it.ours), format!("{}_{suffix}", it.theirs));
-            let goal = (*suffix == RATES[0].0).then_some(Goal::AtLeast(it.goal));
-            let ratio = format!("{}_to_nginx", ours);
-            harness.ratio(&ratio, (&ours, stage.events), (&theirs, stage.events), goal)?;
+        for (side, files) in SIDES.into_iter().filter_map(|(side, files)| Some((side, files?))) {
+            for (value, _) in RATES {
+                let is_goal = files == Files::Opened && *value == RATES[0].0;
+                let goal = is_goal.then_some(Goal::AtLeast(it.goal));
+                let ours = format!("{}_{value}", it.name);
+                let theirs = format!("{}{side}_{value}", it.name);
+                let ratio = format!("{}_to{side}_{value}", it.name);
+                harness.ratio(&ratio, (&ours, events), (&theirs, events), goal)?;
+            }
         }
     }
     Ok(())
 }
 
-/// One side of a comparison.
-async fn side<'a>(
-    it: &Comparison,
-    name: &'static str,
-    events: u64,
-    connection: &mut Connection,
-    path: &str,
-    server: SocketAddr,
-    process: &'a Process,
-) -> Result<Contender<'a>> {
+/// The request of a comparison, which has been answered once as it should be.
+async fn request(it: &Comparison, server: SocketAddr, path: &str) -> Result<Vec<u8>> {
+    let mut connection = Connection::open(server).await?;
     let mut fields = vec![("Accept-Encoding", it.coding)];
     let answer = connection.fetch(&get(path, &fields)).await?;
     ensure!(answer.status == 200, "{path}: {}", answer.status);
     if it.coding != "identity" {
         ensure!(answer.field("content-encoding")? == it.coding, "{path} is not in {}", it.coding);
     }
-    if it.known {
+    if it.is_known {
         fields.push(("If-None-Match", answer.field("etag")?));
     }
-    let expected = if it.known { 304 } else { 200 };
-    let request: Arc<[u8]> = get(path, &fields).into();
-    Ok(Contender::new(name, events, RATES, move |time| {
-        let request = Arc::clone(&request);
-        async move {
-            let cpu = process.cpu_seconds();
-            let outcome = load::run(server, load::same(&request, CLIENTS), expected, time).await?;
-            Ok(rates(outcome, process, cpu))
-        }
-    }))
+    Ok(get(path, &fields))
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Result, ensure};
 
-use super::{Names, RATES, rates};
+use super::{Names, RATES, asking, rates};
 use crate::client::{Connection, get};
 use crate::harness::{Contender, Goal, Harness};
 use crate::load::{self, Next};
@@ -23,9 +23,6 @@ pub(super) const NAMES: Names = &[
     ("current_not_modified", "304 for the current document"),
 ];
 
-/// How many connections ask at a time.
-pub(super) const CLIENTS: usize = 32;
-
 pub(super) async fn measure(
     harness: &mut Harness<'_>,
     stages: &[Stage],
@@ -41,23 +38,23 @@ pub(super) async fn measure(
     {
         for stage in stages {
             let request = get(&page(stage), &[("Accept-Encoding", coding)]);
-            contenders.push(asking(name, stage, request, 200));
+            contenders.push(asking(name, stage.events, stage.server(), request, 200));
         }
     }
     let current = format!("/feeds/{FEED}");
     for stage in stages {
         let request = conditional(stage, &page(stage)).await?;
-        contenders.push(asking("page_not_modified", stage, request, 304));
+        contenders.push(asking("page_not_modified", stage.events, stage.server(), request, 304));
     }
     for (stage, server) in stages.iter().zip(&uncached) {
         contenders.push(asking_everywhere(stage, server));
     }
     for stage in stages {
-        contenders.push(asking("current", stage, get(&current, &[]), 200));
+        contenders.push(asking("current", stage.events, stage.server(), get(&current, &[]), 200));
     }
     for stage in stages {
         let request = conditional(stage, &current).await?;
-        contenders.push(asking("current_not_modified", stage, request, 304));
+        contenders.push(asking("current_not_modified", stage.events, stage.server(), request, 304));
     }
     harness.measure(contenders).await?;
     ratios(harness, stages)
@@ -82,34 +79,15 @@ fn page(stage: &Stage) -> String {
 
 /// A request that is answered with 304.
 async fn conditional(stage: &Stage, path: &str) -> Result<Vec<u8>> {
-    let mut connection = Connection::open(stage.server.address).await?;
+    let mut connection = Connection::open(stage.server().0).await?;
     let answer = connection.fetch(&get(path, &[])).await?;
     ensure!(answer.status == 200, "{path}: {}", answer.status);
     Ok(get(path, &[("If-None-Match", answer.field("etag")?)]))
 }
 
-fn asking<'a>(
-    name: &'static str,
-    stage: &'a Stage,
-    request: Vec<u8>,
-    expected: u16,
-) -> Contender<'a> {
-    let request: Arc<[u8]> = request.into();
-    Contender::new(name, stage.events, RATES, move |time| {
-        let request = Arc::clone(&request);
-        let FeedServer { process, address } = &stage.server;
-        async move {
-            let cpu = process.cpu_seconds();
-            let clients = load::same(&request, CLIENTS);
-            let outcome = load::run(*address, clients, expected, time).await?;
-            Ok(rates(outcome, process, cpu))
-        }
-    })
-}
-
-/// How many clients ask for pages that are not in memory: one a processor. Each has pages of its
-/// own, since two that ask for the same page at the same time share its making.
-const UNCACHED_CLIENTS: u64 = 2;
+/// How many clients ask for pages that are not in memory. Each has pages of its own, since two
+/// that ask for the same page at the same time share its making.
+const UNCACHED_CLIENTS: u64 = 8;
 
 /// One page after another in an order that jumps about, so that it is not one part of the file
 /// that is read.

@@ -46,10 +46,10 @@ fn publishing<'a>(
 ) -> Contender<'a> {
     Contender::new(name, stage.events, PER_EVENT, move |time| {
         let clients = (0..clients).map(|_| requests(batch)).collect();
-        let process = &stage.server.process;
+        let process = stage.server().1;
         async move {
             let cpu = process.cpu_seconds();
-            let mut outcome = load::run(stage.server.address, clients, 201, time).await?;
+            let mut outcome = load::run(stage.server().0, clients, 201, time).await?;
             outcome.requests *= f64::from(batch);
             Ok(rates(outcome, process, cpu))
         }

@@ -38,7 +38,7 @@ fn reading<'a>(name: &'static str, stage: &'a Stage, by: By) -> Contender<'a> {
     Contender::new(name, stage.events, PER_EVENT, move |time| {
         let read_before = Rc::clone(&read_before);
         async move {
-            let process = &stage.server.process;
+            let process = stage.server().1;
             let cpu = process.cpu_seconds();
             let outcome = read(stage, by, &read_before, time).await?;
             Ok(rates(outcome, process, cpu))
@@ -47,7 +47,7 @@ fn reading<'a>(name: &'static str, stage: &'a Stage, by: By) -> Contender<'a> {
 }
 
 async fn read(stage: &Stage, by: By, position: &Cell<u64>, time: Duration) -> Result<Outcome> {
-    let mut connection = Connection::open(stage.server.address).await?;
+    let mut connection = Connection::open(stage.server().0).await?;
     let size = PageSize::DEFAULT.get();
     let whole = stage.full_pages() * size;
     let begun = Instant::now();

@@ -19,19 +19,17 @@ pub(crate) struct Nginx {
     pub(crate) address: SocketAddr,
 }
 
-/// As distributions ship it, and then as fast as it can be: open files are kept, there is no log
-/// of accesses, since feed-server keeps none, and connections live as long as the load.
+/// As distributions ship it, but without a log of accesses, since feed-server keeps none, and with
+/// connections that live as long as the load.
 const CONFIG: &str = "\
 worker_processes auto;
 daemon off;
-pid nginx.pid;
 error_log error.log;
 events { worker_connections 1024; }
 http {
     access_log off;
     sendfile on;
     tcp_nopush on;
-    open_file_cache max=100;
     keepalive_requests 1000000000;
     gzip_static on;
     gzip_vary on;
@@ -44,6 +42,13 @@ http {
     add_header Cache-Control 'public, max-age=31536000, immutable';
 ";
 
+/// Whether nginx opens a file for each request, as it does unless told otherwise, or keeps it open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Files {
+    Opened,
+    KeptOpen,
+}
+
 impl Nginx {
     /// Where nginx is, if it is installed. Its folder is often not in the path of users.
     pub(crate) fn find() -> Option<PathBuf> {
@@ -54,7 +59,7 @@ impl Nginx {
     }
 
     /// Serves the files of a folder.
-    pub(crate) async fn start(binary: &Path, folder: &Path) -> Result<Self> {
+    pub(crate) async fn start(binary: &Path, folder: &Path, files: Files) -> Result<Self> {
         // nginx cannot say which port it was given, so it is told a free one.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -63,9 +68,13 @@ impl Nginx {
             // Its workers would otherwise be a user who must not look into our folder.
             config.insert_str(0, "user root;\n");
         }
+        if files == Files::KeptOpen {
+            config.push_str("    open_file_cache max=100;\n");
+        }
         let root = folder.display();
+        config.insert_str(0, &format!("pid nginx-{port}.pid;\n"));
         config.push_str(&format!("    server {{ listen {address}; root '{root}'; }}\n}}\n"));
-        let config_file = folder.join("nginx.conf");
+        let config_file = folder.join(format!("nginx-{port}.conf"));
         fs::write(&config_file, config)?;
         let mut command = Command::new(binary);
         command.arg("-p").arg(folder).arg("-c").arg(&config_file).arg("-e").arg("error.log");

@@ -28,6 +28,8 @@ pub(crate) struct DocumentReader {
     validators: Validators,
     /// What the opening request brought.
     opened: Option<FirstAnswer>,
+    /// Whether the document was handed on since the last pause.
+    handed_on: bool,
     pause: Duration,
 }
 
@@ -70,6 +72,7 @@ impl DocumentReader {
             validators: document.validators.clone(),
             pause: pause(&document.headers),
             opened: Some(FirstAnswer::Document(Box::new(document))),
+            handed_on: false,
         }
     }
 
@@ -82,7 +85,8 @@ impl DocumentReader {
         headers: &HeaderMap,
     ) -> Self {
         let opened = Some(FirstAnswer::NotModified);
-        Self { client, url, feed, validators, opened, pause: pause(headers) }
+        let pause = pause(headers);
+        Self { client, url, feed, validators, opened, handed_on: false, pause }
     }
 
     /// How long a live subscription waits before it asks again.
@@ -90,13 +94,24 @@ impl DocumentReader {
         self.pause
     }
 
-    /// Reads the document; `None` if it has not changed.
+    /// Reads the document; `None` if it has not changed, or has only just been read.
+    ///
+    /// A document holds all that there is, so there is a pause after each reading of it. Its
+    /// server may well send it whole every time.
     pub(crate) async fn read(&mut self) -> Result<Option<DocumentNews>, ReadError> {
-        match self.opened.take() {
-            Some(FirstAnswer::Document(document)) => return Ok(Some(news(&self.url, *document))),
-            Some(FirstAnswer::NotModified) => return Ok(None),
-            None => {}
+        if std::mem::take(&mut self.handed_on) {
+            return Ok(None);
         }
+        let news = match self.opened.take() {
+            Some(FirstAnswer::Document(document)) => Some(news(&self.url, *document)),
+            Some(FirstAnswer::NotModified) => None,
+            None => self.ask().await?,
+        };
+        self.handed_on = news.is_some();
+        Ok(news)
+    }
+
+    async fn ask(&mut self) -> Result<Option<DocumentNews>, ReadError> {
         let opened = open(&self.client, &self.url, &self.validators).await?;
         let (id, opened) = match opened {
             Opened::NotModified(headers) => {
