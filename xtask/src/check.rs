@@ -1,6 +1,6 @@
 //! The project's own rules: what ARCHITECTURE.md promises and no compiler checks.
 //!
-//! Each rule is a function from the [`Tree`](tree::Tree) to what it found, and has a test that
+//! Each rule is a function from the [`Tree`] to what it found, and has a test that
 //! shows it failing on a bad sample.
 //!
 //! - [`dependencies`]: which package may use which
