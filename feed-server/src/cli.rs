@@ -1,5 +1,6 @@
 //! The commands of the binary.
 
+mod command_line;
 mod config;
 mod feeds;
 mod import;
@@ -61,6 +62,15 @@ pub enum Failed {
     Run(anyhow::Error),
 }
 
+/// Reads the command line. Help and the version are printed, and end the program.
+///
+/// # Errors
+///
+/// [`Failed::Usage`], with one line to print.
+pub fn parse() -> Result<Cli, Failed> {
+    command_line::parse(std::env::args_os())
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -69,10 +79,10 @@ pub enum Failed {
 pub async fn run(cli: Cli) -> Result<(), Failed> {
     let serve_args = match &cli.command {
         Some(Command::Serve(args)) => args.clone(),
-        _ => ServeArgs::default(),
+        _ => command_line::settings_of_environment()?,
     };
     if let Some(Command::Config(command)) = &cli.command {
-        return config::run(command, &cli.database).map_err(Failed::Usage);
+        return config::run(command, &cli.database, &serve_args).map_err(Failed::Usage);
     }
     let config = Config::load(&cli.database, &serve_args).map_err(Failed::Usage)?;
     if matches!(cli.command, None | Some(Command::Serve(_))) {

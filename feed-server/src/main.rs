@@ -1,17 +1,22 @@
 //! The `feed-server` binary: parse, log, dispatch, exit code.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
-use feed_server::cli::{self, Cli, Failed};
+use feed_server::cli::{self, Failed};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
-    log_to_stderr();
-    match cli::run(cli).await {
+    let ended = match cli::parse() {
+        Ok(cli) => {
+            log_to_stderr();
+            cli::run(cli).await
+        }
+        Err(failed) => Err(failed),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failed::Usage(error)) => fail(&error, 2),
         Err(Failed::Run(error)) => fail(&error, 1),
@@ -28,6 +33,8 @@ fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
 fn log_to_stderr() {
     let stated = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
     let filter = stated.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     tracing_subscriber::registry().with(layer.with_filter(filter)).init();
 }

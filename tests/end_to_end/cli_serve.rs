@@ -39,7 +39,12 @@ async fn started(command: Command) -> (Process, Http) {
 #[tokio::test]
 async fn without_a_command_it_serves_customers_and_orders_from_a_file_in_the_folder() {
     let folder = tempdir().unwrap();
-    let (process, http) = started(feed_server(folder.path(), &[])).await;
+    // The port is the environment's; that it would otherwise be 3000 shows in `--help`.
+    let mut command = feed_server(folder.path(), &[]);
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    command.env("FEED_SERVER_LISTEN", free.to_string());
+    let (process, http) = started(command).await;
+    assert_eq!(http.url("/").port(), Some(free.port()));
     for feed in ["customers", "orders"] {
         http.get(&format!("/feeds/{feed}")).send().await.expect(200);
     }
@@ -166,18 +171,27 @@ async fn a_bad_flag_or_variable_is_named() {
     for (arguments, name) in [
         (&["serve", "--listen", "nonsense"][..], "--listen"),
         (&["serve", "--public-url", "nonsense"], "--public-url"),
+        (&["serve", "--public-url", "ftp://a/"], "ftp://a/"),
         (&["serve", "--feed", "Bad Name"], "--feed"),
+        (&["serve", "--page-size", "0"], "page_size"),
         (&["serve", "--unknown"], "--unknown"),
         (&["unknown"], "unknown"),
     ] {
-        let ended = run(feed_server(folder.path(), arguments)).await.expect_code(2);
-        assert!(ended.stderr.contains(name), "{}", ended.stderr);
-        assert_eq!(ended.stdout, "");
+        refused(&folder, arguments, &[name]).await;
     }
-    let mut command = feed_server(folder.path(), &["serve"]);
-    command.env("FEED_SERVER_LISTEN", "nonsense");
-    let ended = run(command).await.expect_code(2);
-    assert!(ended.stderr.contains("nonsense"), "{}", ended.stderr);
+    for (variable, value) in [
+        ("FEED_SERVER_LISTEN", "nonsense"),
+        ("FEED_SERVER_PUBLIC_URL", "nonsense"),
+        ("FEED_SERVER_PAGE_SIZE", "many"),
+        ("FEED_SERVER_FEED", "Bad Name"),
+    ] {
+        for arguments in [&[][..], &["serve"], &["config", "check"]] {
+            let mut command = feed_server(folder.path(), arguments);
+            command.env(variable, value);
+            run(command).await.expect_refusal(2, &[value]);
+        }
+    }
+    assert!(!folder.path().join("feeds.db").exists(), "a refusal makes no database");
 }
 
 #[tokio::test]

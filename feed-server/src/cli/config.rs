@@ -14,12 +14,16 @@ pub(super) enum ConfigCommand {
     Check,
 }
 
-pub(super) fn run(command: &ConfigCommand, database: &DatabaseArgs) -> anyhow::Result<()> {
+pub(super) fn run(
+    command: &ConfigCommand,
+    database: &DatabaseArgs,
+    serve: &ServeArgs,
+) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     match command {
         ConfigCommand::Example => out.write_all(EXAMPLE.as_bytes())?,
         ConfigCommand::Check => {
-            let config = Config::load(database, &ServeArgs::default())?;
+            let config = Config::load(database, serve)?;
             config.check_exposure()?;
             writeln!(out, "ok: would listen on {} with {}", config.listen, config.database)?;
         }
