@@ -1,0 +1,72 @@
+//! What the command line and the environment say, or one line that says what is wrong with them.
+
+use std::ffi::OsString;
+
+use clap::Parser;
+use clap::error::{Error, ErrorKind};
+
+use super::Failed;
+use crate::config::ServeArgs;
+
+/// The settings of `serve`, without a command that could state them as flags.
+#[derive(Debug, Parser)]
+struct Settings {
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+/// Reads a command line. Help and the version are printed, and end the program.
+pub(super) fn parse<P: Parser>(
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Result<P, Failed> {
+    P::try_parse_from(arguments).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
+        _ => Failed::Usage(anyhow::anyhow!(one_line(&error))),
+    })
+}
+
+/// What the environment says of serving, for every command that is not `serve`.
+pub(super) fn settings_of_environment() -> Result<ServeArgs, Failed> {
+    parse::<Settings>(["feed-server"]).map(|settings| settings.serve)
+}
+
+/// The message and the tips of clap, without its usage.
+fn one_line(error: &Error) -> String {
+    let message = error.render().to_string();
+    let lines = message
+        .lines()
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
+    let line = lines.collect::<Vec<_>>().join(" ");
+    format!("{} (see --help)", line.strip_prefix("error: ").unwrap_or(&line))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+        Settings::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_line() {
+        for (arguments, says) in [
+            (&["serve", "--listen", "nonsense"][..], "--listen"),
+            (&["serve", "--lisen", "127.0.0.1:1"], "--listen"),
+            (&["import", "orders"], "--from"),
+            (&["serv"], "serve"),
+        ] {
+            let line = ["feed-server"].iter().chain(arguments);
+            let Err(Failed::Usage(error)) = parse::<Cli>(line) else { panic!("{arguments:?}") };
+            let error = error.to_string();
+            assert!(error.contains(says) && error.lines().count() == 1, "{error}");
+        }
+    }
+}
