@@ -99,8 +99,13 @@ pub enum AtomError {
     #[error("{0}")]
     Malformed(String),
     /// More than [`Limits`] allow.
-    #[error("{0}")]
-    TooLarge(String),
+    #[error("{what}")]
+    TooLarge {
+        /// What is too large, and the limit in words.
+        what: String,
+        /// The limit: bytes, levels, entries or declarations, as `what` says.
+        limit: usize,
+    },
     /// Well-formed, and not what Atom or an event demands.
     #[error(transparent)]
     Invalid(#[from] crate::InvalidEvent),

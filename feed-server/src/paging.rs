@@ -22,7 +22,7 @@ use url::Url;
 
 pub(crate) use coding::Coding;
 pub(crate) use filter::Filter;
-pub(crate) use rendered::Rendered;
+pub(crate) use rendered::{Rendered, etag_of};
 pub(crate) use representation::Representation;
 pub(crate) use stream::id_block;
 

@@ -12,6 +12,9 @@ async fn the_service_document_names_every_feed_and_what_may_be_posted() {
     let answer = server.get("/").send().await.expect(200);
     assert_eq!(answer.header("content-type"), "application/atomsvc+xml; charset=utf-8");
     assert_eq!(answer.header("cache-control"), "no-cache");
+    assert_eq!(answer.header("vary"), "Accept");
+    let etag = answer.header("etag");
+    server.get("/").header("if-none-match", etag).send().await.expect(304);
     let read = python("service_document.py", &[], &answer.body).await;
     let collections: Value = serde_json::from_str(&read).unwrap();
     let accept = json!([format!("{ATOM};type=entry"), STRUCTURED, BATCH]);

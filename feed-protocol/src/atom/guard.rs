@@ -38,7 +38,8 @@ impl<'x> Guard<'x> {
     pub(super) fn new(bytes: &'x [u8], limits: &Limits) -> Result<Self, AtomError> {
         if bytes.len() > limits.max_bytes {
             let limit = limits.max_bytes;
-            return Err(AtomError::TooLarge(format!("a document of more than {limit} bytes")));
+            let what = format!("a document of more than {limit} bytes");
+            return Err(AtomError::TooLarge { what, limit });
         }
         let source = text(bytes)?;
         let mut reader = NsReader::from_str(source);
@@ -160,7 +161,8 @@ impl<'x> Guard<'x> {
         }
         let limit = self.limits.max_depth.min(MAX_DEPTH);
         if self.open.len() >= limit {
-            return Err(AtomError::TooLarge(format!("elements nested deeper than {limit}")));
+            let what = format!("elements nested deeper than {limit}");
+            return Err(AtomError::TooLarge { what, limit });
         }
         let tag = Tag::parse(tag).map_err(|fault| self.malformed(fault))?;
         let mut in_force = self.open.last().copied().unwrap_or_default();
@@ -177,7 +179,7 @@ impl<'x> Guard<'x> {
         }
         if in_force > MAX_NAMESPACES {
             let what = format!("more than {MAX_NAMESPACES} namespace declarations in force");
-            return Err(AtomError::TooLarge(what));
+            return Err(AtomError::TooLarge { what, limit: MAX_NAMESPACES });
         }
         self.open.push(in_force);
         let (namespace, name) = self.resolve(tag.name, true)?;

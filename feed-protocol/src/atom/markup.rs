@@ -35,8 +35,10 @@ impl Inner {
                     markup.open(&element, guard);
                     // A namespace that is declared far outside is declared again in each element
                     // here, which must not make much of little.
-                    if markup.out.len() > guard.limits().max_bytes {
-                        return Err(AtomError::TooLarge("markup with too many namespaces".into()));
+                    let limit = guard.limits().max_bytes;
+                    if markup.out.len() > limit {
+                        let what = "markup with too many namespaces".into();
+                        return Err(AtomError::TooLarge { what, limit });
                     }
                 }
                 Node::Close if depth == 0 => {

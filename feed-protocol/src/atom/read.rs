@@ -100,7 +100,8 @@ impl RawFeed {
             (Namespace::Atom, "entry") => {
                 let limit = guard.limits().max_entries;
                 if self.entries.len() == limit {
-                    return Err(AtomError::TooLarge(format!("more than {limit} entries")));
+                    let what = format!("more than {limit} entries");
+                    return Err(AtomError::TooLarge { what, limit });
                 }
                 self.entries.push(RawEntry::read(guard, element, base)?);
                 return Ok(());

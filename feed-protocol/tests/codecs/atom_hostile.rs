@@ -156,11 +156,14 @@ fn depth_is_refused_long_before_it_costs_anything() {
     for (open, close) in [("<a>", ""), ("<a>", "</a>"), ("<content><a xmlns='urn:a'>", "")] {
         let xml = entry_with("", &(open.repeat(1_000_000) + &close.repeat(1_000_000)));
         let error = read_posted_entry(xml.as_bytes(), &limits).unwrap_err();
-        assert!(matches!(error, AtomError::TooLarge(_)), "{error:?}");
+        assert!(matches!(error, AtomError::TooLarge { .. }), "{error:?}");
     }
     let deep = entry_with("", &format!("<content type='xhtml'>{}</content>", "<b>".repeat(100)));
     let error = post(deep).unwrap_err();
-    assert_eq!(error, AtomError::TooLarge("elements nested deeper than 100".into()));
+    assert_eq!(
+        error,
+        AtomError::TooLarge { what: "elements nested deeper than 100".into(), limit: 100 }
+    );
 }
 
 #[test]
@@ -169,7 +172,7 @@ fn limits_are_exact() {
     let bytes = |max_bytes| Limits { max_bytes, ..Limits::default() };
     assert!(read_posted_entry(xml.as_bytes(), &bytes(xml.len())).is_ok());
     let error = read_posted_entry(xml.as_bytes(), &bytes(xml.len() - 1)).unwrap_err();
-    assert!(matches!(error, AtomError::TooLarge(_)));
+    assert!(matches!(error, AtomError::TooLarge { .. }));
     let depth = |max_depth| Limits { max_depth, ..Limits::default() };
     assert!(read_posted_entry(xml.as_bytes(), &depth(3)).is_ok());
     assert!(read_posted_entry(xml.as_bytes(), &depth(2)).is_err());
@@ -177,7 +180,7 @@ fn limits_are_exact() {
     let entries = |max_entries| Limits { max_entries, ..Limits::default() };
     assert!(read_document(&document, &entries(8)).is_ok());
     let error = read_document(&document, &entries(7)).unwrap_err();
-    assert_eq!(error, AtomError::TooLarge("more than 7 entries".into()));
+    assert_eq!(error, AtomError::TooLarge { what: "more than 7 entries".into(), limit: 7 });
 }
 
 /// Each of these is small, and would be slow or large for a reader that trusts it.
@@ -187,14 +190,14 @@ fn nothing_small_costs_much() {
     let attributes = format!("<a {}/>", many(100_000, |it| format!("a{it}='' ")));
     assert!(matches!(post(entry_with("", &attributes)), Err(AtomError::Malformed(_))));
     let declarations = many(20, |it| format!("<a {}>", many_declarations(it)));
-    assert!(matches!(post(entry_with("", &declarations)), Err(AtomError::TooLarge(_))));
+    assert!(matches!(post(entry_with("", &declarations)), Err(AtomError::TooLarge { .. })));
     // A long namespace, and a hundred thousand elements that would each have to declare it.
     let namespace = "n".repeat(100_000);
     let markup = format!(
         "<content type='application/xml' xmlns:p='{namespace}'>{}</content>",
         "<p:a/>".repeat(100_000)
     );
-    assert!(matches!(post(entry_with("", &markup)), Err(AtomError::TooLarge(_))));
+    assert!(matches!(post(entry_with("", &markup)), Err(AtomError::TooLarge { .. })));
     let open = "<!--".repeat(1_000_000);
     assert!(matches!(post(entry_with("", &open)), Err(AtomError::Malformed(_))));
     let references = format!("<content>{}</content>", "&amp;".repeat(1_000_000));

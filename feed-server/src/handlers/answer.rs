@@ -15,7 +15,7 @@ use super::accept::best_coding;
 use super::failure::Failure;
 use super::prefer::{PREFERENCE_APPLIED, Wait};
 use crate::clock;
-use crate::paging::Rendered;
+use crate::paging::{Rendered, etag_of};
 
 /// What `Vary` says of documents that do not depend on `Prefer`.
 const VARY_PLAIN: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
@@ -78,6 +78,28 @@ pub(super) async fn answer(
         headers.insert(LINK, link.clone());
     }
     *response.body_mut() = Body::from(variant.bytes.clone());
+    Ok(response)
+}
+
+/// Answers with a document that belongs to no feed and is made anew each time, or with 304.
+pub(super) fn answer_small(
+    request: &HeaderMap,
+    bytes: Vec<u8>,
+    content_type: HeaderValue,
+) -> HandlerResult {
+    let etag = etag_of(&bytes);
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("Accept"));
+    headers.insert(CACHE_CONTROL, NO_CACHE);
+    headers.insert(ETAG, etag.clone());
+    if if_none_match(request, &etag).is_some_and(|passes| !passes) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return Ok(response);
+    }
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    *response.body_mut() = Body::from(bytes);
     Ok(response)
 }
 

@@ -120,7 +120,9 @@ impl From<AtomError> for Failure {
     fn from(error: AtomError) -> Self {
         match error {
             AtomError::Malformed(detail) => Problem::new(ProblemType::BadRequest, detail).into(),
-            AtomError::TooLarge(detail) => Problem::new(ProblemType::TooLarge, detail).into(),
+            AtomError::TooLarge { what, limit } => {
+                Problem::new(ProblemType::TooLarge, what).with("limit", limit).into()
+            }
             AtomError::Invalid(error) => error.into(),
         }
     }

@@ -1,12 +1,10 @@
 //! `GET /`: the service document.
 
-use axum::body::Body;
-use axum::response::Response;
 use feed_protocol::service::{Collection, MEDIA_TYPE, write_service};
 use http::HeaderValue;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 use super::HandlerResult;
+use super::answer::answer_small;
 use super::read::Read;
 
 /// Names every feed, and what may be posted to it.
@@ -23,10 +21,6 @@ pub(crate) async fn get(read: Read) -> HandlerResult {
             title: live.feed.title.clone(),
         })
         .collect();
-    let mut response = Response::new(Body::from(write_service(&collections)));
-    let headers = response.headers_mut();
-    headers
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/atomsvc+xml; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(response)
+    let content_type = HeaderValue::from_static("application/atomsvc+xml; charset=utf-8");
+    answer_small(&read.headers, write_service(&collections).into_bytes(), content_type)
 }

@@ -119,6 +119,11 @@ impl Rendered {
     }
 }
 
+/// The strong entity tag of a document that belongs to no feed: a hash of its bytes.
+pub(crate) fn etag_of(bytes: &[u8]) -> HeaderValue {
+    etag(&format!("{:032x}", xxh3_128(bytes)), Coding::Identity)
+}
+
 fn etag(tag: &str, coding: Coding) -> HeaderValue {
     header(&format!("\"{tag}{}\"", coding.tag_suffix()))
 }
