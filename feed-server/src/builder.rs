@@ -13,7 +13,7 @@ use url::Url;
 use crate::feeds::{Feeds, Follower};
 use crate::handlers::{App, Timing};
 use crate::paging::Paging;
-use crate::publishing::{PublishLimits, Publisher, Queue};
+use crate::publishing::{PublishLimits, Publisher, Queue, Relay};
 use crate::store::{EventStore, NewFeed, StoreError};
 use crate::{random, router};
 
@@ -52,6 +52,7 @@ pub struct FeedServerBuilder {
     cache_bytes: u64,
     limits: PublishLimits,
     timing: Timing,
+    relay: bool,
 }
 
 /// Why a feed server cannot be built.
@@ -101,6 +102,7 @@ impl FeedServer {
                 heartbeat: Duration::from_secs(15),
                 body_timeout: Duration::from_secs(60),
             },
+            relay: true,
         }
     }
 
@@ -127,6 +129,7 @@ impl FeedServer {
     /// Closes the store, once nothing is served and published any more.
     pub async fn close(self) {
         self.shutdown();
+        self.app.relay.ended().await;
         self.store.close().await;
     }
 }
@@ -134,8 +137,15 @@ impl FeedServer {
 impl FeedServerBuilder {
     /// Where the events are kept.
     #[must_use]
-    pub fn store(mut self, store: impl EventStore) -> Self {
-        self.store = Some(Arc::new(store));
+    pub fn store(self, store: impl EventStore) -> Self {
+        self.shared_store(Arc::new(store))
+    }
+
+    /// Where the events are kept, for one whose kind is known only when the program runs, such as
+    /// [`store::open`](crate::store::open) opens.
+    #[must_use]
+    pub fn shared_store(mut self, store: Arc<dyn EventStore>) -> Self {
+        self.store = Some(store);
         self
     }
 
@@ -197,6 +207,15 @@ impl FeedServerBuilder {
         self
     }
 
+    /// Whether this process takes its turn at looking for events that were published in
+    /// transactions ([`Publisher::publish_in`]) on PostgreSQL: yes unless set. One of the processes
+    /// of a database has to.
+    #[must_use]
+    pub fn relay(mut self, relay: bool) -> Self {
+        self.relay = relay;
+        self
+    }
+
     /// Opens the feeds, creates those that are missing, and starts what runs in the background.
     ///
     /// # Errors
@@ -208,7 +227,7 @@ impl FeedServerBuilder {
         let authority =
             public_url.as_ref().and_then(Url::host_str).unwrap_or("localhost").to_owned();
         let mut existing: BTreeMap<_, _> =
-            store.feeds().await?.into_iter().map(|feed| (feed.name.clone(), feed)).collect();
+            store.feeds().await?.into_iter().map(|(feed, _)| (feed.name.clone(), feed)).collect();
         for (name, page_size) in self.feeds {
             let name: FeedName = name.parse()?;
             let feed = match existing.remove(&name) {
@@ -224,11 +243,14 @@ impl FeedServerBuilder {
         }
         let feeds = Arc::new(Feeds::load(Arc::clone(&store)).await?);
         let queue = Queue::start(Arc::clone(&store));
-        let publisher = Publisher::new(Arc::clone(&feeds), queue, self.limits);
-        let paging = Paging::new(Arc::clone(&store), public_url, self.cache_bytes);
         let shutdown = Arc::new(watch::Sender::new(false));
+        let relay =
+            Relay::start(Arc::clone(&store), Arc::clone(&feeds), shutdown.subscribe(), self.relay);
+        let publisher = Publisher::new(Arc::clone(&feeds), queue, self.limits, relay.wake());
+        let paging = Paging::new(Arc::clone(&store), public_url, self.cache_bytes);
         let app = App {
             _follower: Follower::start(Arc::clone(&feeds)),
+            relay,
             feeds,
             paging,
             publisher,
@@ -257,7 +279,8 @@ pub(crate) async fn ensure_feed(
     match store.create_feed(new_feed).await {
         Err(StoreError::FeedExists(name)) => {
             let feeds = store.feeds().await?;
-            feeds.into_iter().find(|feed| feed.name == name).ok_or(StoreError::FeedExists(name))
+            let found = feeds.into_iter().map(|(feed, _)| feed).find(|feed| feed.name == name);
+            found.ok_or(StoreError::FeedExists(name))
         }
         created => created,
     }

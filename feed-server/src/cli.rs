@@ -9,11 +9,13 @@ mod publish;
 mod serve;
 mod shutdown;
 
+use std::sync::Arc;
+
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, DatabaseArgs, ServeArgs};
-use crate::store::StoreError;
-use crate::store::sqlite::SqliteStore;
+use crate::store::{self, EventStore};
 
 /// A dependable event log over plain HTTP: Atom and CloudEvents feeds from an SQL database.
 ///
@@ -35,7 +37,8 @@ Examples:
   feed-server import orders --from orders.jsonl --type order.placed --id-field orderId
   curl http://127.0.0.1:3000/feeds/orders
 
-The database is SQLite. A command may publish while a server runs on the same file.";
+The database is a SQLite file, or PostgreSQL: --database postgres://user@localhost/shop.
+Commands may publish while servers run on the same database.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -98,12 +101,6 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
     }
 }
 
-async fn open(database: &str) -> anyhow::Result<SqliteStore> {
-    if database.starts_with("postgres:") || database.starts_with("postgresql:") {
-        anyhow::bail!(
-            "database: PostgreSQL is not supported yet; name an SQLite file such as ./feeds.db"
-        );
-    }
-    let opened = async { SqliteStore::open(database.parse()?).await };
-    opened.await.map_err(|error: StoreError| anyhow::Error::new(error).context("database"))
+async fn open(database: &str) -> anyhow::Result<Arc<dyn EventStore>> {
+    store::open(database).await.context("database")
 }

@@ -32,7 +32,7 @@ pub(crate) struct DatabaseArgs {
     /// Settings in TOML; `feed-server config example` prints them all
     #[arg(long, env = "FEED_SERVER_CONFIG", value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
-    /// The database: a file, or sqlite:FILE [default: ./feeds.db]
+    /// The database: a SQLite file, or postgres://USER:PASSWORD@HOST/DATABASE [default: ./feeds.db]
     #[arg(long, env = "FEED_SERVER_DATABASE", value_name = "URL", global = true)]
     pub(crate) database: Option<String>,
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use feed_protocol::FeedName;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
@@ -54,13 +54,20 @@ pub(crate) struct Feeds {
     store: Arc<dyn EventStore>,
     /// Whether the heads could not be read the last time: said once, not at every try.
     failing: AtomicBool,
+    /// Somebody knows of a commit.
+    look: Notify,
     by_name: RwLock<BTreeMap<FeedName, Arc<LiveFeed>>>,
 }
 
 impl Feeds {
     /// Reads the feeds of a store.
     pub(crate) async fn load(store: Arc<dyn EventStore>) -> Result<Self, StoreError> {
-        let feeds = Self { store, failing: AtomicBool::new(false), by_name: RwLock::default() };
+        let feeds = Self {
+            store,
+            failing: AtomicBool::new(false),
+            look: Notify::new(),
+            by_name: RwLock::default(),
+        };
         feeds.refresh().await?;
         Ok(feeds)
     }
@@ -71,6 +78,17 @@ impl Feeds {
         by_name.get(name).cloned()
     }
 
+    /// The feed that the store knows by this key.
+    pub(crate) fn by_key(&self, key: i64) -> Option<Arc<LiveFeed>> {
+        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        by_name.values().find(|live| live.feed.key == key).cloned()
+    }
+
+    /// Has the store looked at, because somebody knows of a commit.
+    pub(crate) fn look(&self) {
+        self.look.notify_one();
+    }
+
     /// All of them, by name.
     pub(crate) fn all(&self) -> Vec<Arc<LiveFeed>> {
         let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
@@ -79,8 +97,7 @@ impl Feeds {
 
     /// Takes up what the store holds: new feeds, new incarnations, heads that moved.
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
-        for feed in self.store.feeds().await? {
-            let head = self.store.head(&feed).await?;
+        for (feed, head) in self.store.feeds().await? {
             match self.get(feed.name.as_str()) {
                 Some(live) if live.feed == feed => live.advance(head),
                 _ => {
@@ -95,7 +112,10 @@ impl Feeds {
 
     /// Waits until another process may have changed something, and takes it up.
     async fn follow_once(&self) {
-        self.store.changed_elsewhere().await;
+        tokio::select! {
+            () = self.store.changed_elsewhere() => {}
+            () = self.look.notified() => {}
+        }
         let failed = match self.refresh().await {
             Ok(()) => false,
             Err(error) => {

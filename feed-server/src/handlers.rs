@@ -28,7 +28,7 @@ use tokio::sync::watch;
 
 use crate::feeds::{Feeds, Follower, LiveFeed};
 use crate::paging::Paging;
-use crate::publishing::Publisher;
+use crate::publishing::{Publisher, Relay};
 use failure::Failure;
 
 /// What every handler works with.
@@ -42,6 +42,8 @@ pub(crate) struct App {
     pub(crate) shutdown: watch::Receiver<bool>,
     /// Keeps the heads up to date with what other processes commit.
     pub(crate) _follower: Follower,
+    /// Gives their places to events that were published in transactions.
+    pub(crate) relay: Relay,
 }
 
 /// The times that the wire depends on.

@@ -29,6 +29,7 @@ mod server;
 pub mod store;
 
 pub use builder::{BuildError, FeedServer, FeedServerBuilder};
-pub use publishing::{IntoEvent, NewEvent, PublishError, PublishLimits, Publisher};
+pub use publishing::{IntoEvent, NewEvent, PublishError, PublishLimits, Publisher, Receipt};
 pub use server::{ServeError, serve};
+pub use store::postgres::PostgresStore;
 pub use store::sqlite::SqliteStore;

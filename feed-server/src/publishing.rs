@@ -1,17 +1,22 @@
 //! Publishing: from an event that a producer states to one that the store has committed.
 
+mod in_transaction;
 mod new_event;
 mod queue;
+mod relay;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use feed_protocol::{Event, InvalidEvent};
 
+pub use in_transaction::Receipt;
 pub use new_event::{IntoEvent, NewEvent};
 pub(crate) use queue::Queue;
+pub(crate) use relay::{Relay, Wake};
 
 use crate::feeds::{Feeds, LiveFeed};
-use crate::store::{Append, AppendResult, Appended, Refusal, StoreError};
+use crate::store::{Append, AppendResult, Appended, Refusal, StoreError, TransactionError};
 
 /// What a publish may hold at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +35,10 @@ impl Default for PublishLimits {
     }
 }
 
+/// How long to wait, each time, for a transaction that publishes for the same subject to end, before
+/// a publish with an expected version is refused for it.
+const BUSY_SUBJECT_PAUSES_MILLIS: [u64; 7] = [5, 10, 20, 50, 100, 300, 500];
+
 /// Publishes events to the feeds of a server. Cheap to clone.
 ///
 /// A publish returns once the database has committed it with its fsync. Publishes that arrive
@@ -39,6 +48,7 @@ pub struct Publisher {
     feeds: Arc<Feeds>,
     queue: Queue,
     limits: PublishLimits,
+    wake: Wake,
 }
 
 /// Why events were not published.
@@ -70,14 +80,17 @@ pub enum PublishError {
     /// the same ids settles it.
     #[error("the outcome of the publish is unknown")]
     Unknown(#[source] Arc<StoreError>),
+    /// The caller's transaction is not one to publish in, or has to be done again.
+    #[error("the event cannot be published in this transaction")]
+    Transaction(#[source] Arc<TransactionError>),
     /// The server is shutting down. Nothing is stored.
     #[error("the server is shutting down")]
     ShuttingDown,
 }
 
 impl Publisher {
-    pub(crate) fn new(feeds: Arc<Feeds>, queue: Queue, limits: PublishLimits) -> Self {
-        Self { feeds, queue, limits }
+    pub(crate) fn new(feeds: Arc<Feeds>, queue: Queue, limits: PublishLimits, wake: Wake) -> Self {
+        Self { feeds, queue, limits, wake }
     }
 
     /// Publishes one event: an [`Event`] or a [`NewEvent`].
@@ -127,17 +140,35 @@ impl Publisher {
         events: Vec<Event>,
         expected_version: Option<u64>,
     ) -> Result<Vec<Appended>, PublishError> {
-        let live =
-            self.feeds.get(feed).ok_or_else(|| PublishError::UnknownFeed(feed.to_owned()))?;
-        if events.is_empty() {
+        let (live, append) = self.checked(feed, events, expected_version)?;
+        if append.events.is_empty() {
             return Ok(Vec::new());
         }
+        let mut pauses = BUSY_SUBJECT_PAUSES_MILLIS.into_iter().map(Duration::from_millis);
+        loop {
+            let result = self.queue.append(Arc::clone(&live), append.clone()).await?;
+            match (result, pauses.next()) {
+                (Err(Refusal::SubjectBusy), Some(pause)) => tokio::time::sleep(pause).await,
+                (result, _) => return Ok(result?),
+            }
+        }
+    }
+
+    /// What to append, if it keeps to the limits.
+    fn checked(
+        &self,
+        feed: &str,
+        events: Vec<Event>,
+        expected_version: Option<u64>,
+    ) -> Result<(Arc<LiveFeed>, Append), PublishError> {
+        let live =
+            self.feeds.get(feed).ok_or_else(|| PublishError::UnknownFeed(feed.to_owned()))?;
         self.check_size(&events)?;
         if expected_version.is_some() {
             check_one_subject(&events)?;
         }
         let append = Append { feed: live.feed.clone(), events, expected_version };
-        Ok(self.queue.append(live, append).await??)
+        Ok((live, append))
     }
 
     /// What a publish may hold at most.
@@ -163,7 +194,7 @@ impl Publisher {
 }
 
 fn check_one_subject(events: &[Event]) -> Result<(), InvalidEvent> {
-    let subject = events[0].subject();
+    let subject = events.first().and_then(Event::subject);
     if subject.is_none() || events.iter().any(|event| event.subject() != subject) {
         return Err(InvalidEvent::new(
             "subject",

@@ -14,6 +14,11 @@ pub(crate) fn event_id() -> String {
     Uuid::now_v7().to_string()
 }
 
+/// A name for this process among those of a database.
+pub(crate) fn process() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
 /// A permanent `atom:id` for a new feed.
 pub(crate) fn feed_iri() -> String {
     Uuid::new_v4().urn().to_string()

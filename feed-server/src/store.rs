@@ -1,10 +1,17 @@
 //! Where events are kept: what every store promises, and the stores that there are.
 
+pub mod postgres;
 pub mod sqlite;
 
 mod admission;
+mod outbox;
+mod row;
+mod schema;
+mod slice;
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -12,6 +19,8 @@ use feed_protocol::event::{EventId, EventType, Source, Subject};
 use feed_protocol::{
     Entry, Event, FeedIdentity, FeedName, Incarnation, PageSize, Position, PositionRange,
 };
+
+pub use outbox::{CallersTransaction, Outbox, Put, Relayed, TransactionError};
 
 /// A place where events are kept.
 ///
@@ -35,8 +44,8 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError::FeedExists`] when there is one of this name, whatever its settings.
     async fn create_feed(&self, feed: NewFeed) -> Result<Feed, StoreError>;
 
-    /// All feeds, by name.
-    async fn feeds(&self) -> Result<Vec<Feed>, StoreError>;
+    /// All feeds, by name, and how far each has come.
+    async fn feeds(&self) -> Result<Vec<(Feed, Head)>, StoreError>;
 
     /// How far a feed has come.
     async fn head(&self, feed: &Feed) -> Result<Head, StoreError>;
@@ -49,8 +58,9 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
     /// expected version. It sees what earlier requests, and earlier events of the same request,
     /// have just stored.
     ///
-    /// The answers stand in the order of the requests.
-    async fn append(&self, requests: &[Append]) -> Result<Vec<AppendResult>, StoreError>;
+    /// Where events wait that were published in their callers' own transactions ([`Outbox`]),
+    /// those of the same feeds that are committed are moved first.
+    async fn append(&self, requests: &[Append]) -> Result<Commit, StoreError>;
 
     /// Reads at most `max_positions` positions after `after`, oldest first; fewer when the head
     /// comes first, or with the event by which the data read reach `max_bytes`: so at least one
@@ -97,11 +107,30 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
     /// the database is out of reach it waits.
     async fn changed_elsewhere(&self);
 
+    /// Where events wait that were published in their callers' own transactions; `None` for a
+    /// store that gives them their places in those transactions.
+    fn outbox(&self) -> Option<&dyn Outbox> {
+        None
+    }
+
     /// Whether the database answers and accepts writes.
     async fn check(&self) -> Result<(), StoreError>;
 
     /// Closes the database once what is under way has ended.
     async fn close(&self);
+}
+
+/// Opens the database that a text names: `postgres://…` ([`postgres::PostgresOptions`]), otherwise a
+/// SQLite file ([`sqlite::SqliteOptions`]).
+///
+/// # Errors
+///
+/// [`StoreError::Setup`], with what is wrong and what to do, in one line.
+pub async fn open(database: &str) -> Result<Arc<dyn EventStore>, StoreError> {
+    if database.starts_with("postgres:") || database.starts_with("postgresql:") {
+        return Ok(Arc::new(postgres::PostgresStore::open(database.parse()?).await?));
+    }
+    Ok(Arc::new(sqlite::SqliteStore::open(database.parse()?).await?))
 }
 
 /// The settings of a feed that is to be created; all of them frozen from then on.
@@ -173,6 +202,15 @@ pub struct Append {
     pub expected_version: Option<u64>,
 }
 
+/// What an append has committed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Commit {
+    /// What became of each request, in the order of the requests.
+    pub results: Vec<AppendResult>,
+    /// The new heads of the feeds that gained events, by the keys of the feeds.
+    pub heads: HashMap<i64, Head>,
+}
+
 /// What became of one request: an [`Appended`] for each event in its order, or why nothing of the
 /// request was stored.
 pub type AppendResult = Result<Vec<Appended>, Refusal>;
@@ -196,7 +234,8 @@ pub enum Refusal {
     /// The feed, or an earlier event of the request, has the same source and id and says
     /// something else.
     #[error(
-        "event {index}: source {source_attribute} and id {id} stand at position {existing} with other content"
+        "event {index}: source {source_attribute} and id {id} {} with other content",
+        place(*existing)
     )]
     Conflict {
         /// Which event of the request, from 0.
@@ -206,8 +245,8 @@ pub enum Refusal {
         /// Its id.
         id: EventId,
         /// Where the other one stands; in a conflict within the request, where the earlier one
-        /// would have stood.
-        existing: Position,
+        /// would have stood; `None` if it waits in the outbox, where events have no place yet.
+        existing: Option<Position>,
     },
     /// The subject has another number of events than was expected.
     #[error("the subject has {actual} events, and {expected} were expected")]
@@ -217,6 +256,14 @@ pub enum Refusal {
         /// What is.
         actual: u64,
     },
+    /// A transaction that publishes for the same subject is open, so that the number of the
+    /// subject's events is not certain yet. It will be soon: try again.
+    #[error("a transaction that publishes for the same subject is open: try again")]
+    SubjectBusy,
+}
+
+fn place(existing: Option<Position>) -> String {
+    existing.map_or_else(|| "wait".to_owned(), |position| format!("stand at position {position}"))
 }
 
 /// What to read of a feed.

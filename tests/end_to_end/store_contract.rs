@@ -9,6 +9,7 @@ mod feeds;
 mod given;
 mod identity;
 mod model;
+mod postgres;
 mod reading;
 mod sqlite;
 mod subjects;
@@ -86,3 +87,4 @@ macro_rules! promises {
 }
 
 promises!(of in_sqlite in super::sqlite::File::new());
+promises!(of in_postgres in super::postgres::Fresh::new());

@@ -8,6 +8,7 @@
 //! - [`binaries`]: the programs under test, built once a run
 //! - [`process`]: a program that runs, and its output
 //! - [`server`]: a `feed-server` on a database of its own
+//! - [`postgres`]: PostgreSQL databases, a new one for each test
 //! - [`consumer`]: `feed-consumer`, with a database of its own
 //! - [`site`]: other software that serves a document
 //! - [`bad_network`]: a proxy that spoils a part of what it carries
@@ -25,6 +26,7 @@ pub mod binaries;
 pub mod consumer;
 pub mod events;
 pub mod http;
+pub mod postgres;
 pub mod process;
 pub mod random;
 pub mod raw;

@@ -1,7 +1,8 @@
 //! The programs that the tests use and cargo does not bring along.
 //!
 //! The end-to-end tests have feeds read by software that knows nothing of this project: an XML
-//! parser, a feed library, a feed reader, two HTTP caches. No test is skipped because one of them
+//! parser, a feed library, a feed reader, two HTTP caches. They store feeds in PostgreSQL, too, of which
+//! they start a server of their own. No test is skipped because one of them
 //! is absent. On Debian, as root, what is absent is installed; elsewhere the step fails with one
 //! line that says what to install.
 
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
+use throwaway_postgres::Programs;
 
 use crate::root;
 
@@ -18,22 +20,43 @@ use crate::root;
 struct Tool {
     /// Its name for people.
     name: &'static str,
-    /// A command that succeeds where it is installed.
-    probe: &'static [&'static str],
+    probe: Probe,
     /// The Debian packages that bring it.
     packages: &'static [&'static str],
 }
 
+/// What tells whether a program is installed.
+enum Probe {
+    /// A command that succeeds where it is.
+    Command(&'static [&'static str]),
+    /// PostgreSQL's server programs lie on no path.
+    Postgres,
+}
+
 const TOOLS: &[Tool] = &[
-    Tool { name: "a C compiler", probe: &["cc", "--version"], packages: &["gcc", "libc6-dev"] },
+    Tool {
+        name: "a C compiler",
+        probe: Probe::Command(&["cc", "--version"]),
+        packages: &["gcc", "libc6-dev"],
+    },
     Tool {
         name: "Python 3 with its XML parser",
-        probe: &["python3", "-c", "import xml.etree.ElementTree, xml.parsers.expat"],
+        probe: Probe::Command(&[
+            "python3",
+            "-c",
+            "import xml.etree.ElementTree, xml.parsers.expat",
+        ]),
         packages: &["python3"],
     },
-    Tool { name: "nginx", probe: &["nginx", "-v"], packages: &["nginx-light"] },
-    Tool { name: "varnish", probe: &["varnishd", "-V"], packages: &["varnish"] },
-    Tool { name: "newsboat", probe: &["newsboat", "--version"], packages: &["newsboat"] },
+    Tool { name: "nginx", probe: Probe::Command(&["nginx", "-v"]), packages: &["nginx-light"] },
+    Tool { name: "varnish", probe: Probe::Command(&["varnishd", "-V"]), packages: &["varnish"] },
+    // Tests also stop and kill a server of their own, whatever server FEED_TEST_POSTGRES_URL names.
+    Tool { name: "PostgreSQL 13 or newer", probe: Probe::Postgres, packages: &["postgresql"] },
+    Tool {
+        name: "newsboat",
+        probe: Probe::Command(&["newsboat", "--version"]),
+        packages: &["newsboat"],
+    },
 ];
 
 /// The feed library, at the version that the tests were written with.
@@ -82,7 +105,16 @@ fn python_folder() -> PathBuf {
 }
 
 fn missing() -> Vec<&'static Tool> {
-    TOOLS.iter().filter(|tool| !succeeds(tool.probe)).collect()
+    TOOLS.iter().filter(|tool| !tool.probe.finds()).collect()
+}
+
+impl Probe {
+    fn finds(&self) -> bool {
+        match self {
+            Self::Command(arguments) => succeeds(arguments),
+            Self::Postgres => Programs::find().is_ok(),
+        }
+    }
 }
 
 /// Whether a command with the tests' environment succeeds.
@@ -143,7 +175,7 @@ fn prepare_feedparser() -> Result<()> {
         return Ok(());
     }
     if !succeeds(&["python3", "-m", "pip", "--version"]) {
-        install(&[&Tool { name: "pip", probe: &[], packages: &["python3-pip"] }])?;
+        install(&[&Tool { name: "pip", probe: Probe::Command(&[]), packages: &["python3-pip"] }])?;
     }
     let folder = python_folder();
     fs::create_dir_all(&folder)?;

@@ -1,6 +1,7 @@
 //! `feed-server feeds`
 
 use std::io::Write;
+use std::sync::Arc;
 
 use clap::Subcommand;
 use feed_protocol::{FeedName, PageSize};
@@ -8,7 +9,6 @@ use feed_protocol::{FeedName, PageSize};
 use super::Failed;
 use crate::builder::ensure_feed;
 use crate::config::Config;
-use crate::store::sqlite::SqliteStore;
 use crate::store::{EventStore, StoreError};
 
 #[derive(Debug, Subcommand)]
@@ -28,27 +28,26 @@ pub(super) enum FeedsCommand {
 pub(super) async fn run(
     command: FeedsCommand,
     config: &Config,
-    store: SqliteStore,
+    store: Arc<dyn EventStore>,
 ) -> Result<(), Failed> {
     let result = match command {
-        FeedsCommand::List => list(&store).await.map_err(Failed::Run),
+        FeedsCommand::List => list(store.as_ref()).await.map_err(Failed::Run),
         FeedsCommand::Create { name, page_size } => {
-            create(&store, config, name, page_size).await.map_err(Failed::Usage)
+            create(store.as_ref(), config, name, page_size).await.map_err(Failed::Usage)
         }
     };
     store.close().await;
     result
 }
 
-async fn list(store: &SqliteStore) -> anyhow::Result<()> {
+async fn list(store: &dyn EventStore) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     writeln!(
         out,
         "{:<24} {:>9} {:>12}  {:<16} UPDATED",
         "FEED", "PAGE SIZE", "HEAD", "INCARNATION"
     )?;
-    for feed in store.feeds().await? {
-        let head = store.head(&feed).await?;
+    for (feed, head) in store.feeds().await? {
         writeln!(
             out,
             "{:<24} {:>9} {:>12}  {:<16} {}",
@@ -63,13 +62,13 @@ async fn list(store: &SqliteStore) -> anyhow::Result<()> {
 }
 
 async fn create(
-    store: &SqliteStore,
+    store: &dyn EventStore,
     config: &Config,
     name: FeedName,
     page_size: Option<u64>,
 ) -> anyhow::Result<()> {
     let page_size = page_size.map_or(Ok(config.page_size), PageSize::new)?;
-    if store.feeds().await?.iter().any(|feed| feed.name == name) {
+    if store.feeds().await?.iter().any(|(feed, _)| feed.name == name) {
         return Err(StoreError::FeedExists(name).into());
     }
     let authority =

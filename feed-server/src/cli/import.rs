@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
@@ -13,7 +14,7 @@ use super::Failed;
 use super::lines::{LineArgs, Lines};
 use super::publish::{all, open};
 use crate::config::Config;
-use crate::store::sqlite::SqliteStore;
+use crate::store::EventStore;
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
@@ -31,7 +32,7 @@ pub(super) struct ImportArgs {
 pub(super) async fn run(
     args: ImportArgs,
     config: &Config,
-    store: SqliteStore,
+    store: Arc<dyn EventStore>,
 ) -> Result<(), Failed> {
     let file = File::open(&args.from)
         .with_context(|| format!("--from: cannot read {}", args.from.display()))

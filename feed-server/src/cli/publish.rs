@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use clap::Args;
@@ -13,8 +14,7 @@ use super::lines::{Batch, LineArgs, Lines};
 use crate::config::Config;
 use crate::publishing::{PublishError, Publisher};
 use crate::random;
-use crate::store::Refusal;
-use crate::store::sqlite::SqliteStore;
+use crate::store::{EventStore, Refusal};
 use crate::{FeedServer, NewEvent};
 
 #[derive(Debug, Args)]
@@ -38,7 +38,7 @@ pub(super) struct PublishArgs {
 pub(super) async fn run(
     args: PublishArgs,
     config: &Config,
-    store: SqliteStore,
+    store: Arc<dyn EventStore>,
 ) -> Result<(), Failed> {
     let server = open(config, store).await.map_err(Failed::Run)?;
     let publisher = server.publisher();
@@ -59,8 +59,11 @@ pub(super) async fn run(
 }
 
 /// A server that serves nobody, for its publisher.
-pub(super) async fn open(config: &Config, store: SqliteStore) -> anyhow::Result<FeedServer> {
-    let mut builder = FeedServer::builder().store(store);
+pub(super) async fn open(
+    config: &Config,
+    store: Arc<dyn EventStore>,
+) -> anyhow::Result<FeedServer> {
+    let mut builder = FeedServer::builder().shared_store(store);
     if let Some(url) = &config.public_url {
         builder = builder.public_url(url.clone());
     }

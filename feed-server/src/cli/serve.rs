@@ -1,6 +1,7 @@
 //! `feed-server serve`
 
 use std::io::Write;
+use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -10,9 +11,9 @@ use super::{Failed, shutdown};
 use crate::builder::{FeedServer, ensure_feed};
 use crate::config::Config;
 use crate::server;
-use crate::store::sqlite::SqliteStore;
+use crate::store::EventStore;
 
-pub(super) async fn run(config: Config, store: SqliteStore) -> Result<(), Failed> {
+pub(super) async fn run(config: Config, store: Arc<dyn EventStore>) -> Result<(), Failed> {
     let shutdown = shutdown::requested().map_err(|error| Failed::Run(error.into()))?;
     let feeds = build(&config, store).await.map_err(Failed::Usage)?;
     let listener = TcpListener::bind(config.listen)
@@ -34,14 +35,14 @@ pub(super) async fn run(config: Config, store: SqliteStore) -> Result<(), Failed
     served.map_err(|error| Failed::Run(error.into()))
 }
 
-async fn build(config: &Config, store: SqliteStore) -> anyhow::Result<FeedServer> {
+async fn build(config: &Config, store: Arc<dyn EventStore>) -> anyhow::Result<FeedServer> {
     let authority = config.public_url.as_ref().and_then(|url| url.host_str());
     for name in &config.feeds {
         let authority = authority.unwrap_or("localhost");
-        ensure_feed(&store, name, Some(config.page_size), authority).await?;
+        ensure_feed(store.as_ref(), name, Some(config.page_size), authority).await?;
     }
     let mut builder = FeedServer::builder()
-        .store(store)
+        .shared_store(store)
         .cache_bytes(config.cache_bytes)
         .current_max_age(config.current_max_age)
         .max_wait(config.long_poll_max)

@@ -81,12 +81,14 @@ impl From<PublishError> for Failure {
                 Problem::new(ProblemType::TooLarge, detail).with("limit", limit).into()
             }
             PublishError::Refused(Refusal::Conflict { index, source_attribute, id, existing }) => {
-                Problem::new(ProblemType::EventConflict, detail)
+                let problem = Problem::new(ProblemType::EventConflict, detail)
                     .with("index", index)
                     .with("source", source_attribute.as_str())
-                    .with("id", id.as_str())
-                    .with("position", existing.get())
-                    .into()
+                    .with("id", id.as_str());
+                match existing {
+                    Some(position) => problem.with("position", position.get()).into(),
+                    None => problem.into(),
+                }
             }
             PublishError::Refused(Refusal::VersionMismatch { expected, actual }) => {
                 Problem::new(ProblemType::VersionMismatch, detail)
@@ -94,9 +96,11 @@ impl From<PublishError> for Failure {
                     .with("actual", actual)
                     .into()
             }
-            PublishError::Overloaded | PublishError::ShuttingDown => {
-                Problem::new(ProblemType::Unavailable, detail).into()
-            }
+            PublishError::Refused(Refusal::SubjectBusy)
+            | PublishError::Overloaded
+            | PublishError::ShuttingDown => Problem::new(ProblemType::Unavailable, detail).into(),
+            // No request states a transaction.
+            PublishError::Transaction(_) => Problem::new(ProblemType::Internal, detail).into(),
             // Logged where it happened, once for all who shared the commit.
             PublishError::Unknown(error) => Problem::new(
                 kind_of(&error),

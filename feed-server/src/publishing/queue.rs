@@ -11,7 +11,7 @@ use tracing::error;
 
 use super::{Pending, PublishError, QueueResult};
 use crate::feeds::LiveFeed;
-use crate::store::{Append, EventStore, Head};
+use crate::store::{Append, Commit, EventStore};
 
 /// How many publishes may wait.
 const CAPACITY: usize = 4096;
@@ -78,13 +78,11 @@ async fn commit(
     waiting: Vec<(Arc<LiveFeed>, oneshot::Sender<QueueResult>)>,
 ) {
     match store.append(appends).await {
-        Ok(results) => {
+        Ok(Commit { results, heads }) => {
             // Heads first: whoever has its answer finds its event in every document.
-            for ((live, _), result) in waiting.iter().zip(&results) {
-                if let Ok(appended) = result
-                    && let Some(last) = appended.iter().rfind(|it| it.created)
-                {
-                    live.advance(Head { position: last.position, updated: last.updated });
+            for (live, _) in &waiting {
+                if let Some(head) = heads.get(&live.feed.key) {
+                    live.advance(*head);
                 }
             }
             for ((_, answer), result) in waiting.into_iter().zip(results) {

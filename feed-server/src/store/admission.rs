@@ -5,11 +5,11 @@
 //! ([`Holdings`]), has [`decide`] say what to write, and writes it. Nothing here does I/O, and no
 //! refusal has to be undone in the database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use feed_protocol::event::{EventId, Subject};
-use feed_protocol::{Event, FeedIdentity, Position};
+use feed_protocol::{Entry, Event, FeedIdentity, Position, Recorded};
 
 use super::{Append, AppendResult, Appended, Feed, Head, Refusal};
 
@@ -25,6 +25,9 @@ pub(super) struct Holdings<'a> {
     pub(super) known: HashMap<usize, Known>,
     /// How many events a subject of a feed has: for every subject with an expected version.
     pub(super) versions: HashMap<(i64, &'a Subject), u64>,
+    /// The subjects of a feed whose number of events is not certain, because a transaction that
+    /// publishes for them is open.
+    pub(super) busy: HashSet<(i64, &'a Subject)>,
 }
 
 /// What a feed holds under the id of an event that is to be appended.
@@ -36,6 +39,19 @@ pub(super) enum Known {
     Conflict(Position),
     /// Only events of other sources.
     OtherSource,
+}
+
+impl Known {
+    /// What it means for an event that this entry, of the same source and id, is there.
+    pub(super) fn of(entry: Entry, event: &Event) -> Self {
+        let Entry { iri, recorded } = entry;
+        if recorded.event.has_same_content(event) {
+            let Recorded { position, updated, .. } = recorded;
+            Self::Repeat(Appended { position, updated, iri, created: false })
+        } else {
+            Self::Conflict(recorded.position)
+        }
+    }
 }
 
 /// What to write, and what to answer once it is committed.
@@ -65,11 +81,14 @@ pub(super) struct NewRow<'a> {
 }
 
 /// Decides every request in its order; each sees what those before it have just stored.
-pub(super) fn decide<'a>(requests: &'a [Append], holdings: Holdings<'a>) -> Decision<'a> {
+pub(super) fn decide<'a>(
+    requests: impl IntoIterator<Item = &'a Append>,
+    holdings: Holdings<'a>,
+) -> Decision<'a> {
     let mut ledger = Ledger { holdings, rows: Vec::new(), by_id: HashMap::new() };
     let mut number = 0;
     let results = requests
-        .iter()
+        .into_iter()
         .map(|request| {
             let first = number;
             number += request.events.len();
@@ -137,7 +156,7 @@ impl<'a> Ledger<'a> {
                     answers.push(stored.clone());
                     continue;
                 }
-                Some(Known::Conflict(existing)) => return Err(conflict(*existing)),
+                Some(Known::Conflict(existing)) => return Err(conflict(Some(*existing))),
                 Some(Known::OtherSource) => true,
                 None => false,
             };
@@ -151,7 +170,7 @@ impl<'a> Ledger<'a> {
                 Some(twin) if twin.event.has_same_content(event) => {
                     answers.push(twin.appended(false));
                 }
-                Some(twin) => return Err(conflict(twin.position)),
+                Some(twin) => return Err(conflict(Some(twin.position))),
                 None => {
                     let id_taken = other_source || same_id.is_some();
                     let row = self.add(&request.feed, event, &identity, id_taken);
@@ -161,6 +180,9 @@ impl<'a> Ledger<'a> {
         }
         match request.expected_version {
             Some(expected) if self.rows.len() > rows_before => {
+                if self.is_busy(request) {
+                    return Err(Refusal::SubjectBusy);
+                }
                 let actual = self.version(request);
                 if actual == expected {
                     Ok(answers)
@@ -212,6 +234,11 @@ impl<'a> Ledger<'a> {
     fn head(&self, feed: &Feed) -> Head {
         // A store loads the head of every feed that the requests name, or fails.
         self.holdings.heads[&feed.key]
+    }
+
+    fn is_busy(&self, request: &Append) -> bool {
+        let subject = request.events.first().and_then(Event::subject);
+        subject.is_some_and(|subject| self.holdings.busy.contains(&(request.feed.key, subject)))
     }
 
     /// How many events the subject of the request has before the request.

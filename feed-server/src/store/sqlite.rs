@@ -10,7 +10,8 @@
 //! - `migrate`: the schema and its versions
 //! - `writer`: turns at the one connection that writes
 //! - `append`, `insert`: the transaction that gives events their positions
-//! - `read`, `row`: everything that is read
+//! - `put`: publishing in a transaction of the caller's
+//! - `read`: everything that is read
 //! - `watch`: notices what other processes commit
 //! - `failure`: what an error of SQLite means to a caller
 
@@ -19,8 +20,8 @@ mod failure;
 mod insert;
 mod migrate;
 mod options;
+mod put;
 mod read;
-mod row;
 mod setup;
 mod watch;
 mod writer;
@@ -37,9 +38,10 @@ use sqlx::{Connection, SqlitePool};
 use self::failure::failure;
 use self::watch::Watch;
 use self::writer::Writer;
-use super::{Append, AppendResult, EventStore, Feed, Head, NewFeed, Slice, StoreError, Window};
+use super::{Append, Commit, EventStore, Feed, Head, NewFeed, Slice, StoreError, Window};
 
 pub use self::options::SqliteOptions;
+pub(super) use self::put::put;
 
 /// How long [`EventStore::check`] waits for its turn to write.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -105,7 +107,7 @@ impl EventStore for SqliteStore {
         created.ok_or(StoreError::FeedExists(feed.name))
     }
 
-    async fn feeds(&self) -> Result<Vec<Feed>, StoreError> {
+    async fn feeds(&self) -> Result<Vec<(Feed, Head)>, StoreError> {
         read::feeds(&self.readers).await
     }
 
@@ -113,14 +115,14 @@ impl EventStore for SqliteStore {
         read::head(&self.readers, feed).await
     }
 
-    async fn append(&self, requests: &[Append]) -> Result<Vec<AppendResult>, StoreError> {
+    async fn append(&self, requests: &[Append]) -> Result<Commit, StoreError> {
         if requests.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Commit::default());
         }
         let mut turn = self.writer.turn().await?;
-        let results = append::append(turn.connection(), requests).await?;
+        let commit = append::append(turn.connection(), requests).await?;
         turn.succeeded();
-        Ok(results)
+        Ok(commit)
     }
 
     async fn read(&self, feed: &Feed, window: &Window<'_>) -> Result<Slice, StoreError> {
@@ -227,7 +229,8 @@ mod tests {
         assert_eq!(store.head(&feed).await.unwrap().position.get(), 10);
 
         store.check().await.unwrap();
-        let appended = store.append(&[request(&feed, 5..15)]).await.unwrap().remove(0).unwrap();
+        let appended = store.append(&[request(&feed, 5..15)]).await.unwrap();
+        let appended = appended.results[0].as_ref().unwrap();
         let places: Vec<u64> = appended.iter().map(|it| it.position.get()).collect();
         assert_eq!(places, (6..=15).collect::<Vec<u64>>());
     }

@@ -73,7 +73,7 @@ pub(super) async fn append(
 
 /// Appends requests, which the database must accept.
 pub(super) async fn append_all(store: &dyn EventStore, requests: &[Append]) -> Vec<AppendResult> {
-    let results = store.append(requests).await.unwrap();
+    let results = store.append(requests).await.unwrap().results;
     assert_eq!(results.len(), requests.len());
     results
 }
@@ -120,7 +120,7 @@ pub(super) fn places(result: &AppendResult) -> Vec<(u64, bool)> {
 /// Which event of a request stood in conflict, and with which position.
 pub(super) fn conflict(result: &AppendResult) -> (usize, u64) {
     match result {
-        Err(Refusal::Conflict { index, existing, .. }) => (*index, existing.get()),
+        Err(Refusal::Conflict { index, existing, .. }) => (*index, existing.unwrap().get()),
         other => panic!("not a conflict: {other:?}"),
     }
 }

@@ -41,7 +41,7 @@ impl Model {
                         index,
                         source_attribute: event.source().clone(),
                         id: event.id().clone(),
-                        existing,
+                        existing: Some(existing),
                     });
                 }
                 answers.push((existing, iri.clone(), false));
@@ -177,6 +177,7 @@ pub(super) async fn many_writers_leave_what_they_were_told(database: &impl Datab
                 Err(Refusal::VersionMismatch { expected, actual }) => {
                     assert_ne!(expected, actual);
                 }
+                Err(Refusal::SubjectBusy) => panic!("no transaction is open"),
             }
         }
         assert!(owners.iter().all(|owners| *owners == 1), "{owners:?}");

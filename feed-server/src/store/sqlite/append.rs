@@ -3,16 +3,16 @@
 //! It holds the file's write lock from before it reads the heads until it has committed, so no
 //! two appends ever see the same head, and positions are gapless and grow in commit order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use feed_protocol::event::Subject;
 use serde_json::json;
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::failure::failure;
-use super::{insert, read, row};
-use crate::store::admission::{self, Holdings, Known};
-use crate::store::{Append, AppendResult, Appended, Feed, NewFeed, StoreError};
+use super::{insert, read};
+use crate::store::admission::{self, Decision, Holdings, Known};
+use crate::store::{Append, Commit, Feed, NewFeed, StoreError, row};
 
 /// Creates a feed; `None` if there is one of this name.
 pub(super) async fn create_feed(
@@ -39,26 +39,35 @@ pub(super) async fn create_feed(
 pub(super) async fn append(
     connection: &mut SqliteConnection,
     requests: &[Append],
-) -> Result<Vec<AppendResult>, StoreError> {
+) -> Result<Commit, StoreError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failure)?;
-    let holdings = load(&mut transaction, requests).await?;
-    let decision = admission::decide(requests, holdings);
-    if decision.rows.is_empty() {
+    let commit = append_in(&mut transaction, requests).await?;
+    if commit.heads.is_empty() {
         transaction.rollback().await.map_err(failure)?;
-        return Ok(decision.results);
+    } else {
+        transaction.commit().await.map_err(failure)?;
     }
-    insert::insert(&mut transaction, &decision.rows).await.map_err(failure)?;
-    for (feed, head) in &decision.heads {
+    Ok(commit)
+}
+
+/// The same in a transaction that is open and may write. What it says is so once that commits.
+pub(super) async fn append_in(
+    connection: &mut SqliteConnection,
+    requests: &[Append],
+) -> Result<Commit, StoreError> {
+    let holdings = load(connection, requests).await?;
+    let Decision { rows, heads, results } = admission::decide(requests, holdings);
+    insert::insert(connection, &rows).await.map_err(failure)?;
+    for (feed, head) in &heads {
         sqlx::query(include_str!("sql/append_head.sql"))
             .bind(feed)
             .bind(row::integer(head.position.get()))
             .bind(head.updated.timestamp_micros())
-            .execute(&mut *transaction)
+            .execute(&mut *connection)
             .await
             .map_err(failure)?;
     }
-    transaction.commit().await.map_err(failure)?;
-    Ok(decision.results)
+    Ok(Commit { results, heads })
 }
 
 /// Loads what bears on the requests.
@@ -88,6 +97,8 @@ async fn load<'a>(
         heads,
         known: load_known(connection, requests).await?,
         versions: load_versions(connection, requests).await?,
+        // Whoever publishes in a transaction of its own holds the write lock too.
+        busy: HashSet::new(),
     })
 }
 
@@ -126,16 +137,7 @@ async fn load_known(
                 let entry = read::entry(&mut *connection, *feed, position)
                     .await?
                     .ok_or_else(|| row::missing_event(*feed, position))?;
-                if entry.recorded.event.has_same_content(event) {
-                    Known::Repeat(Appended {
-                        position,
-                        updated: entry.recorded.updated,
-                        iri: entry.iri,
-                        created: false,
-                    })
-                } else {
-                    Known::Conflict(position)
-                }
+                Known::of(entry, event)
             }
         };
         known.insert(number, verdict);

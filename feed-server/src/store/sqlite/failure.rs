@@ -6,6 +6,7 @@ use crate::store::StoreError;
 
 /// Result codes of SQLite (<https://www.sqlite.org/rescode.html>), without their extensions.
 pub(super) mod code {
+    pub(in crate::store::sqlite) const ERROR: i32 = 1;
     pub(in crate::store::sqlite) const PERM: i32 = 3;
     pub(in crate::store::sqlite) const BUSY: i32 = 5;
     pub(in crate::store::sqlite) const LOCKED: i32 = 6;

@@ -7,12 +7,11 @@
 use std::sync::LazyLock;
 
 use feed_protocol::Event;
-use feed_protocol::event::{ExtensionValue, Extensions};
-use serde_json::{Map, Value};
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, SqliteConnection};
 
 use crate::store::admission::NewRow;
+use crate::store::row::extensions_json;
 
 /// The statement for one row; its last line is the row.
 const ONE_ROW: &str = include_str!("sql/append_events.sql");
@@ -66,25 +65,6 @@ fn bind(arguments: &mut SqliteArguments, row: &NewRow<'_>) -> Result<(), sqlx::e
     arguments.add(extensions_json(event.extensions()))?;
     arguments.add(event.data().map(AsRef::<[u8]>::as_ref))?;
     Ok(())
-}
-
-/// Extensions as a JSON object, whose types are those of CloudEvents.
-fn extensions_json(extensions: &Extensions) -> Option<String> {
-    if extensions.is_empty() {
-        return None;
-    }
-    let object: Map<String, Value> = extensions
-        .iter()
-        .map(|(name, value)| {
-            let value = match value {
-                ExtensionValue::Boolean(it) => Value::Bool(*it),
-                ExtensionValue::Integer(it) => Value::from(*it),
-                ExtensionValue::String(_) => Value::String(value.to_text().into_owned()),
-            };
-            (name.as_str().to_owned(), value)
-        })
-        .collect();
-    Some(Value::Object(object).to_string())
 }
 
 #[cfg(test)]

@@ -1,8 +1,4 @@
-//! The schema and its versions.
-//!
-//! Version n is what the first n migrations make. A migration only adds (expand); what it makes
-//! superfluous goes away with a later one (contract). So a program runs on a schema one step newer
-//! than its own, and the processes of one database can be upgraded one after the other.
+//! The migrations of a SQLite file.
 
 use std::path::Path;
 
@@ -10,15 +6,7 @@ use sqlx::{Connection, SqliteConnection};
 
 use super::setup::explain;
 use crate::store::StoreError;
-
-/// One step from a version of the schema to the next.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Migration {
-    /// What people call it.
-    name: &'static str,
-    /// Its statements.
-    sql: &'static str,
-}
+use crate::store::schema::{self, Migration};
 
 /// Every migration; the first leads to version 1.
 pub(super) const MIGRATIONS: &[Migration] = &[Migration {
@@ -43,18 +31,7 @@ pub(super) async fn run(
         .fetch_one(&mut *transaction)
         .await
         .map_err(explain)?;
-    let Some(missing) = missing(version, migrations.len()) else {
-        return Err(StoreError::Setup {
-            message: format!(
-                "the database {} has schema version {version}, and this program knows versions up \
-                 to {}: use a newer program",
-                path.display(),
-                migrations.len(),
-            ),
-            source: None,
-        });
-    };
-    for (migration, version) in migrations.iter().zip(1_i64..).skip(missing) {
+    for (version, migration) in schema::missing(&path.display().to_string(), version, migrations)? {
         sqlx::raw_sql(migration.sql).execute(&mut *transaction).await.map_err(explain)?;
         sqlx::query(include_str!("sql/migrations_record.sql"))
             .bind(version)
@@ -70,13 +47,6 @@ pub(super) async fn run(
         .await
         .map_err(explain)?;
     transaction.commit().await.map_err(explain)
-}
-
-/// How many of the known migrations have run on a schema of this version; `None` when it is too
-/// new to be used.
-fn missing(version: i64, known: usize) -> Option<usize> {
-    let version = usize::try_from(version).ok()?;
-    (version <= known + 1).then_some(version)
 }
 
 #[cfg(test)]

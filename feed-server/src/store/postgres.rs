@@ -1,0 +1,192 @@
+//! PostgreSQL, 13 and newer: several server processes on one database.
+//!
+//! An append locks the rows of its feeds, gives positions, and commits: the lock, not a sequence,
+//! makes positions gapless and lets them grow in commit order. Events that callers publish in their
+//! own transactions wait in an outbox until an append, or the relay, gives them their places.
+//! Everything that is read is read in one statement, which sees one state of the database.
+//!
+//! No setting of a session is relied upon, so that a connection pooler may stand in between;
+//! `LISTEN`, which does not work through one, is a hint with a slow poll behind it.
+//!
+//! # Layout
+//!
+//! - `options`: which database, and how
+//! - `setup`: connections, and what is checked when the database is opened
+//! - `migrate`: the schema and its versions
+//! - `append`, `insert`: the transaction that gives events their positions
+//! - `outbox`: where events wait that were published in their callers' own transactions
+//! - `read`: everything that is read
+//! - `notify`: tells other processes, and hears from them
+//! - `failure`: what an error of PostgreSQL means to a caller
+
+mod append;
+mod failure;
+mod insert;
+mod migrate;
+mod notify;
+mod options;
+mod outbox;
+mod read;
+mod setup;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use feed_protocol::event::{EventId, Source, Subject};
+use feed_protocol::{Entry, Position};
+use sqlx::{Connection, PgPool};
+
+use self::failure::failure;
+use self::notify::Notifications;
+use super::outbox::{Outbox, Relayed};
+use super::{Append, Commit, EventStore, Feed, Head, NewFeed, Slice, StoreError, Window};
+
+pub use self::options::PostgresOptions;
+pub(super) use self::outbox::put;
+
+/// How many connections write: the queue of publishes, the relay, and whoever creates a feed or
+/// looks whether the database is ready.
+const WRITERS: u32 = 3;
+
+/// Events in a PostgreSQL database.
+#[derive(Debug)]
+pub struct PostgresStore {
+    writers: PgPool,
+    readers: PgPool,
+    notifications: Notifications,
+}
+
+impl PostgresStore {
+    /// Opens the database, and brings its schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Setup`] with what is wrong and what to do, in one line: the server cannot be
+    /// reached or is too old, the database is missing or read-only or not in UTF-8, a newer program
+    /// has changed it.
+    pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
+        let explain = |error| setup::explain(&options, error);
+        let mut connection = setup::connect(&options).await.map_err(explain)?;
+        setup::check(&mut connection, &options).await?;
+        migrate::run(&mut connection, &options, migrate::MIGRATIONS).await?;
+        if let Err(error) = connection.close().await {
+            tracing::debug!(%error, "a connection could not be closed");
+        }
+        Ok(Self {
+            writers: setup::pool(&options, WRITERS),
+            readers: setup::pool(&options, options.readers),
+            notifications: Notifications::start(&options).await.map_err(explain)?,
+        })
+    }
+
+    async fn append_to(&self, feeds: &[&Feed], requests: &[Append]) -> Result<Commit, StoreError> {
+        let commit = append::append(&self.writers, feeds, requests).await?;
+        if !commit.heads.is_empty() {
+            self.notifications.announce();
+        }
+        Ok(commit)
+    }
+}
+
+#[async_trait]
+impl EventStore for PostgresStore {
+    async fn create_feed(&self, feed: NewFeed) -> Result<Feed, StoreError> {
+        let created = append::create_feed(&self.writers, &feed).await?;
+        self.notifications.announce();
+        created.ok_or(StoreError::FeedExists(feed.name))
+    }
+
+    async fn feeds(&self) -> Result<Vec<(Feed, Head)>, StoreError> {
+        read::feeds(&self.readers).await
+    }
+
+    async fn head(&self, feed: &Feed) -> Result<Head, StoreError> {
+        read::head(&self.readers, feed).await
+    }
+
+    async fn append(&self, requests: &[Append]) -> Result<Commit, StoreError> {
+        let mut feeds: Vec<&Feed> = requests.iter().map(|request| &request.feed).collect();
+        feeds.sort_unstable_by_key(|feed| feed.key);
+        feeds.dedup_by_key(|feed| feed.key);
+        self.append_to(&feeds, requests).await
+    }
+
+    async fn read(&self, feed: &Feed, window: &Window<'_>) -> Result<Slice, StoreError> {
+        read::window(&self.readers, feed, window).await
+    }
+
+    async fn entry(&self, feed: &Feed, position: Position) -> Result<Option<Entry>, StoreError> {
+        read::entry(&self.readers, feed.key, position).await
+    }
+
+    async fn find(
+        &self,
+        feed: &Feed,
+        source: &Source,
+        id: &EventId,
+    ) -> Result<Option<Position>, StoreError> {
+        read::find(&self.readers, feed, source, id).await
+    }
+
+    async fn subject(
+        &self,
+        feed: &Feed,
+        subject: &Subject,
+        after: Position,
+        max_entries: u64,
+        max_bytes: u64,
+    ) -> Result<Option<Slice>, StoreError> {
+        read::subject(&self.readers, feed, subject, after, max_entries, max_bytes).await
+    }
+
+    async fn position_before(
+        &self,
+        feed: &Feed,
+        instant: DateTime<Utc>,
+    ) -> Result<Position, StoreError> {
+        read::position_before(&self.readers, feed, instant).await
+    }
+
+    async fn changed_elsewhere(&self) {
+        self.notifications.heard().await;
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        setup::check_writable(&self.writers).await.map_err(failure)
+    }
+
+    fn outbox(&self) -> Option<&dyn Outbox> {
+        Some(self)
+    }
+
+    async fn close(&self) {
+        self.notifications.close().await;
+        self.readers.close().await;
+        self.writers.close().await;
+    }
+}
+
+#[async_trait]
+impl Outbox for PostgresStore {
+    async fn lease(&self, holder: &str, duration: Duration) -> Result<bool, StoreError> {
+        outbox::lease(&self.writers, holder, duration).await
+    }
+
+    async fn release(&self, holder: &str) -> Result<(), StoreError> {
+        outbox::release(&self.writers, holder).await
+    }
+
+    async fn waiting(&self) -> Result<Vec<i64>, StoreError> {
+        outbox::waiting(&self.readers).await
+    }
+
+    async fn relay(&self, feed: &Feed) -> Result<Relayed, StoreError> {
+        let commit = self.append_to(&[feed], &[]).await?;
+        Ok(Relayed { head: commit.heads.get(&feed.key).copied() })
+    }
+
+    async fn rejected(&self) -> Result<u64, StoreError> {
+        outbox::rejected(&self.readers).await
+    }
+}

@@ -1,0 +1,254 @@
+//! A PostgreSQL database as a [`Database`], and what only such a database can meet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use feed_server::store::postgres::{PostgresOptions, PostgresStore};
+use feed_server::store::{EventStore, StoreError};
+use feed_tests::eventually;
+use feed_tests::postgres::{self, private_server, url_of};
+use sqlx::{Connection, Executor};
+use throwaway_postgres::Mode;
+use tokio::sync::OnceCell;
+
+use super::Database;
+use super::given::{
+    append, event, events, everything_after, feed, ids, position, read_all, request,
+};
+
+/// A database of its own, made when it is first opened.
+pub(super) struct Fresh {
+    database: OnceCell<postgres::Database>,
+}
+
+impl Fresh {
+    pub(super) fn new() -> Self {
+        Self { database: OnceCell::new() }
+    }
+
+    pub(super) async fn database(&self) -> &postgres::Database {
+        self.database.get_or_init(postgres::Database::create).await
+    }
+
+    async fn options(&self) -> PostgresOptions {
+        self.database().await.url().parse().unwrap()
+    }
+}
+
+impl Database for Fresh {
+    async fn open(&self) -> Arc<dyn EventStore> {
+        // However busy the machine: no promise speaks of time.
+        let options = self.options().await.acquire_timeout(Duration::from_secs(60));
+        Arc::new(PostgresStore::open(options).await.unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_does_not_set_a_feed_back() {
+    let fresh = Fresh::new();
+    let store = fresh.open().await;
+    let orders = feed(&*store, "orders").await;
+    append(&*store, &orders, events([1])).await.unwrap();
+    // As if the clock had been an hour ahead when that happened.
+    let ahead = store.head(&orders).await.unwrap().updated + TimeDelta::hours(1);
+    for statement in
+        ["UPDATE feed_feeds SET head_updated = $1", "UPDATE feed_events SET updated = $1"]
+    {
+        sqlx::query(statement)
+            .bind(ahead.timestamp_micros())
+            .execute(&mut fresh.database().await.connect().await)
+            .await
+            .unwrap();
+    }
+    let appended = append(&*store, &orders, events([2, 3])).await.unwrap();
+    assert_eq!([appended[0].updated, appended[1].updated], [ahead; 2]);
+    assert_eq!(store.position_before(&orders, ahead).await.unwrap(), position(0));
+}
+
+#[tokio::test]
+async fn a_row_that_this_program_did_not_write_is_named() {
+    for (statement, column, row) in [
+        ("UPDATE feed_events SET type = ''", "type", "(feed 1, position 1)"),
+        ("UPDATE feed_events SET extensions = '{\"a\":1.5}'", "extensions", "(feed 1, position 1)"),
+        (
+            "ALTER TABLE feed_events DROP CONSTRAINT feed_events_feed; DELETE FROM feed_feeds",
+            "key",
+            "1",
+        ),
+    ] {
+        let fresh = Fresh::new();
+        let store = fresh.open().await;
+        let orders = feed(&*store, "orders").await;
+        append(&*store, &orders, events([1])).await.unwrap();
+        fresh.database().await.connect().await.execute(sqlx::raw_sql(statement)).await.unwrap();
+        match store.read(&orders, &everything_after(0)).await {
+            Err(StoreError::Inconsistent { column: found, row: key, .. }) => {
+                assert_eq!((found, key.as_str()), (column, row), "{statement}");
+            }
+            other => panic!("{statement}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_feed_without_its_events_is_noticed() {
+    let fresh = Fresh::new();
+    let store = fresh.open().await;
+    let orders = feed(&*store, "orders").await;
+    append(&*store, &orders, events([1, 2, 3])).await.unwrap();
+    let mut other = fresh.database().await.connect().await;
+    sqlx::query("DELETE FROM feed_events WHERE position = 2").execute(&mut other).await.unwrap();
+    let read = store.read(&orders, &everything_after(0)).await;
+    assert!(matches!(read, Err(StoreError::Inconsistent { .. })), "{read:?}");
+}
+
+#[tokio::test]
+async fn several_programs_can_start_on_a_new_database_at_once() {
+    let fresh = Arc::new(Fresh::new());
+    let mut programs = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let fresh = Arc::clone(&fresh);
+        programs.spawn(async move { fresh.open().await.feeds().await.unwrap() });
+    }
+    assert!(programs.join_all().await.iter().all(Vec::is_empty));
+}
+
+#[tokio::test]
+async fn a_lock_held_too_long_is_an_error_that_passes() {
+    let fresh = Fresh::new();
+    let store = fresh.open().await;
+    let orders = feed(&*store, "orders").await;
+    let mut other = fresh.database().await.connect().await;
+    let mut lock = other.begin().await.unwrap();
+    lock.execute("UPDATE feed_feeds SET title = 'x'").await.unwrap();
+    let error = store.append(&[request(&orders, [event(1)])]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert!(read_all(&*store, &orders).await.is_empty(), "reading goes on");
+    lock.rollback().await.unwrap();
+    append(&*store, &orders, [event(1)]).await.unwrap();
+    assert_eq!(ids(&read_all(&*store, &orders).await), ["1"]);
+}
+
+#[tokio::test]
+async fn a_read_only_database_is_not_available_and_reading_goes_on() {
+    let fresh = Fresh::new();
+    let store = fresh.open().await;
+    let orders = feed(&*store, "orders").await;
+    append(&*store, &orders, events([1])).await.unwrap();
+    store.check().await.unwrap();
+    let database = fresh.database().await;
+    let name: String = sqlx::query_scalar("SELECT current_database()")
+        .fetch_one(&mut database.connect().await)
+        .await
+        .unwrap();
+    let set = |value: &str| {
+        sqlx::AssertSqlSafe(format!(
+            "ALTER DATABASE {name} SET default_transaction_read_only = {value}"
+        ))
+    };
+    database.connect().await.execute(sqlx::raw_sql(set("on"))).await.unwrap();
+    database.cut_connections().await;
+    // The connections that were cut fail once each, and those that follow find what was set.
+    eventually("the setting to be found", async || {
+        matches!(store.check().await, Err(StoreError::Unavailable(error)) if error.as_database_error().is_some())
+            .then_some(())
+    })
+    .await;
+    assert_eq!(ids(&read_all(&*store, &orders).await), ["1"]);
+    let mut other = database.connect().await;
+    other.execute("SET default_transaction_read_only = off").await.unwrap();
+    other.execute(sqlx::raw_sql(set("off"))).await.unwrap();
+    database.cut_connections().await;
+    eventually("the database to take writes", async || store.check().await.ok()).await;
+    append(&*store, &orders, events([2])).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_is_restarted_is_used_again() {
+    let server = private_server().await;
+    let database = postgres::Database::create_on(url_of(&server)).await;
+    let store = PostgresStore::open(database.url().parse().unwrap()).await.unwrap();
+    let orders = feed(&store, "orders").await;
+    append(&store, &orders, events([1])).await.unwrap();
+    server.stop(Mode::Fast).unwrap();
+    let error = store.append(&[request(&orders, [event(2)])]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert!(matches!(store.check().await, Err(StoreError::Unavailable(_))));
+    server.start_again().unwrap();
+    eventually("the database to be there again", async || store.check().await.ok()).await;
+    let appended = append(&store, &orders, events([2])).await.unwrap();
+    assert_eq!(appended[0].position, position(2));
+    // Hears again what others commit.
+    let other = PostgresStore::open(database.url().parse().unwrap()).await.unwrap();
+    append(&other, &orders, events([3])).await.unwrap();
+    eventually("what another has committed", async || {
+        store.changed_elsewhere().await;
+        (store.head(&orders).await.ok()?.position == position(3)).then_some(())
+    })
+    .await;
+}
+
+/// What a program says when it cannot open this database.
+async fn refusal(database: &str) -> String {
+    match feed_server::store::open(database).await {
+        Err(StoreError::Setup { message, .. }) => {
+            assert!(!message.contains('\n'), "one line: {message}");
+            message
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_used_is_refused_with_the_remedy() {
+    let fresh = Fresh::new();
+    let url = fresh.database().await.url().to_owned();
+    let message = refusal(&format!("{url}_not")).await;
+    assert!(message.contains("does not exist: create it with createdb"), "{message}");
+    let message = refusal("postgres://shop:secret@127.0.0.1:1/shop").await;
+    assert!(
+        message.contains("shop at 127.0.0.1:1 cannot be reached: start PostgreSQL"),
+        "{message}"
+    );
+    let message = refusal(&format!("{url}?options=-c%20search_path%3Dnowhere")).await;
+    assert!(message.contains("has no schema for tables: create the first one"), "{message}");
+
+    fresh.open().await.close().await;
+    let mut other = fresh.database().await.connect().await;
+    other
+        .execute("INSERT INTO feed_migrations SELECT max(version) + 1, 'x', 0 FROM feed_migrations")
+        .await
+        .unwrap();
+    fresh.open().await.close().await;
+    other
+        .execute("INSERT INTO feed_migrations SELECT max(version) + 1, 'x', 0 FROM feed_migrations")
+        .await
+        .unwrap();
+    let message = refusal(&url).await;
+    assert!(message.contains("has schema version 3"), "{message}");
+    assert!(message.contains("use a newer program"), "{message}");
+}
+
+#[tokio::test]
+async fn tables_lie_in_the_schema_that_the_search_path_names() {
+    let fresh = Fresh::new();
+    let database = fresh.database().await;
+    database
+        .connect()
+        .await
+        .execute(sqlx::raw_sql("CREATE SCHEMA a; CREATE SCHEMA b"))
+        .await
+        .unwrap();
+    let mut stores = Vec::new();
+    for schema in ["a", "b"] {
+        let url = format!("{}?options=-c%20search_path%3D{schema}", database.url());
+        let store = feed_server::store::open(&url).await.unwrap();
+        let orders = feed(&*store, "orders").await;
+        append(&*store, &orders, events([schema])).await.unwrap();
+        stores.push((store, orders, schema));
+    }
+    for (store, orders, schema) in &stores {
+        assert_eq!(ids(&read_all(&**store, orders).await), [*schema]);
+    }
+}
