@@ -13,6 +13,9 @@ data=$folder/data
 log=$folder/log
 server=
 
+# The owner's path may lead to folders of tests, which go away before the keeper does.
+PATH=/usr/bin:/bin:$PATH
+
 # Only the end of the orders ends a keeper: no Ctrl-C that is meant for its owner, and no answer
 # that nobody is there to read.
 trap '' HUP INT TERM PIPE

@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -195,7 +195,7 @@ impl Owner {
     /// What it has in the folder for temporary files, the template included.
     fn folders(&self) -> Vec<PathBuf> {
         let prefix = format!("pg-{}-", self.child.id());
-        let entries = self.folder.parent().unwrap_or(Path::new("/")).read_dir().unwrap();
+        let entries = self.folder.parent().unwrap().read_dir().unwrap();
         let paths = entries.map(|entry| entry.unwrap().path());
         paths.filter(|it| it.file_name().unwrap().to_string_lossy().starts_with(&prefix)).collect()
     }
