@@ -17,6 +17,7 @@ mod links_under_a_prefix;
 mod other_readers;
 mod proxies;
 mod public_url;
+mod publish_in;
 mod rollover;
 mod service_document;
 mod store_contract;

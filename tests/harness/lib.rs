@@ -9,6 +9,7 @@
 //! - [`process`]: a program that runs, and its output
 //! - [`server`]: a `feed-server` on a database of its own
 //! - [`postgres`]: PostgreSQL databases, a new one for each test
+//! - [`mounted`]: an app that is served by the test's own process
 //! - [`consumer`]: `feed-consumer`, with a database of its own
 //! - [`site`]: other software that serves a document
 //! - [`bad_network`]: a proxy that spoils a part of what it carries
@@ -26,6 +27,7 @@ pub mod binaries;
 pub mod consumer;
 pub mod events;
 pub mod http;
+pub mod mounted;
 pub mod postgres;
 pub mod process;
 pub mod random;

@@ -1,5 +1,6 @@
 //! A `feed-server` on a database of its own.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use crate::http::{Answer, Http};
+use crate::postgres::Database;
 use crate::process::{Ended, Process, command};
 use crate::{binaries, events};
 
@@ -21,6 +23,8 @@ pub struct ServerOptions {
     settings: String,
     listen: Option<SocketAddr>,
     home: Option<Arc<TempDir>>,
+    /// A database that is no file in its home.
+    database: Option<String>,
 }
 
 /// A server that runs. It derefs to a client of it.
@@ -62,6 +66,13 @@ impl ServerOptions {
         self
     }
 
+    /// On a PostgreSQL database.
+    #[must_use]
+    pub fn on(mut self, database: &Database) -> Self {
+        self.database = Some(database.url().to_owned());
+        self
+    }
+
     /// At this address.
     #[must_use]
     pub fn at(mut self, address: SocketAddr) -> Self {
@@ -87,7 +98,7 @@ impl ServerOptions {
             .args(["serve", "--listen", &listen.to_string(), "--config"])
             .arg(config)
             .arg("--database")
-            .arg(database_in(home.path()))
+            .arg(self.database(home.path()))
             .args(&self.arguments);
         let process = Process::start(command);
         let line = process.line(0, |_| true).await;
@@ -95,6 +106,12 @@ impl ServerOptions {
         let url: Url = url.parse().expect("a URL");
         let address = url.socket_addrs(|| None).expect("an address")[0];
         ServerProcess { process, home, address, http: Http::new(url), options: self }
+    }
+}
+
+impl ServerOptions {
+    fn database(&self, home: &Path) -> OsString {
+        self.database.as_ref().map_or_else(|| database_in(home).into(), Into::into)
     }
 }
 
@@ -121,7 +138,7 @@ impl ServerProcess {
         &self.process
     }
 
-    /// The file of its database.
+    /// The file of its database, if that is one.
     #[must_use]
     pub fn database(&self) -> PathBuf {
         database_in(self.home.path())
@@ -131,7 +148,7 @@ impl ServerProcess {
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = command(binaries::feed_server());
-        command.args(arguments).arg("--database").arg(self.database());
+        command.args(arguments).arg("--database").arg(self.options.database(self.home.path()));
         command
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use feed_protocol::{Problem, ProblemType};
@@ -26,7 +27,7 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> HandlerResult {
         return Err(Problem::new(ProblemType::Unavailable, "Shutting down.").into());
     }
     match tokio::time::timeout(CHECK_TIMEOUT, app.paging.check()).await {
-        Ok(Ok(())) => Ok(ok()),
+        Ok(Ok(())) => ready(&app).await,
         Ok(Err(error)) => Err(unavailable(&Arc::new(error))),
         Err(_) => Err(Problem::new(
             ProblemType::Unavailable,
@@ -36,7 +37,21 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> HandlerResult {
     }
 }
 
+/// Ready; and how many events of the outbox were rejected, which keeps nothing from being served, and
+/// waits for a person.
+async fn ready(app: &App) -> HandlerResult {
+    match app.relay.rejected().await {
+        Ok(None) => Ok(ok()),
+        Ok(Some(rejected)) => Ok(json(format!("{{\"status\":\"ok\",\"rejected\":{rejected}}}\n"))),
+        Err(error) => Err(unavailable(&Arc::new(error))),
+    }
+}
+
 fn ok() -> Response {
+    json("{\"status\":\"ok\"}\n")
+}
+
+fn json(body: impl Into<Body>) -> Response {
     let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
-    (headers, "{\"status\":\"ok\"}\n").into_response()
+    (headers, body.into()).into_response()
 }

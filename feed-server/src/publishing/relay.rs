@@ -49,6 +49,7 @@ impl Wake {
 /// The task that relays; it ends with whoever holds this.
 #[derive(Debug)]
 pub(crate) struct Relay {
+    store: Arc<dyn EventStore>,
     wake: Wake,
     task: Option<AbortHandle>,
     /// Closed once the task has ended.
@@ -66,11 +67,11 @@ impl Relay {
     ) -> Self {
         if store.outbox().is_none() {
             let (_, ended) = watch::channel(());
-            return Self { wake: Wake::Heads(feeds), task: None, ended };
+            return Self { store, wake: Wake::Heads(feeds), task: None, ended };
         }
         let woken = Arc::new(Notify::new());
         let relaying = Relaying {
-            store,
+            store: Arc::clone(&store),
             feeds,
             ourselves: random::process(),
             holds: false,
@@ -83,7 +84,7 @@ impl Relay {
             run.await;
             drop(running);
         });
-        Self { wake: Wake::Relay(woken), task: Some(task.abort_handle()), ended }
+        Self { store, wake: Wake::Relay(woken), task: Some(task.abort_handle()), ended }
     }
 
     /// Waits, for a moment, until the task has ended after the shutdown and given its lease back.
@@ -95,6 +96,14 @@ impl Relay {
 
     pub(crate) fn wake(&self) -> Wake {
         self.wake.clone()
+    }
+
+    /// How many events of the outbox were rejected, where there is one.
+    pub(crate) async fn rejected(&self) -> Result<Option<u64>, StoreError> {
+        match self.store.outbox() {
+            Some(outbox) => outbox.rejected().await.map(Some),
+            None => Ok(None),
+        }
     }
 }
 
