@@ -4,7 +4,7 @@
 //! database; what only one of them can meet is in the file of its name.
 
 mod both;
-mod given;
+pub(crate) mod given;
 mod postgres;
 mod relay;
 mod sqlite;

@@ -152,7 +152,16 @@ impl Request {
     ///
     /// When there is no answer.
     pub async fn open(self) -> reqwest::Response {
-        self.0.timeout(Duration::from_secs(3600)).send().await.expect("an answer")
+        self.try_open().await.expect("an answer")
+    }
+
+    /// Sends it, and leaves the body to be read bit by bit.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer.
+    pub async fn try_open(self) -> Result<reqwest::Response, reqwest::Error> {
+        self.0.timeout(Duration::from_secs(3600)).send().await
     }
 }
 

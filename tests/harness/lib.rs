@@ -19,6 +19,7 @@
 //! - [`sse`]: a stream of server-sent events, block by block
 //! - [`events`]: events to publish
 //! - [`reading`]: a feed read whole
+//! - [`follow`]: readers who follow a feed as it grows
 //! - [`random`]: randomness that can be repeated
 //! - [`wait`]: bounded waits
 
@@ -26,6 +27,7 @@ pub mod bad_network;
 pub mod binaries;
 pub mod consumer;
 pub mod events;
+pub mod follow;
 pub mod http;
 pub mod mounted;
 pub mod postgres;

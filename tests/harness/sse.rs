@@ -33,11 +33,24 @@ impl EventStream {
     ///
     /// When the answer is none.
     pub async fn open(request: Request) -> Self {
-        let opened = request.header("accept", "text/event-stream").open();
-        let response = within("a stream to open", opened).await;
+        Self::try_open(request).await.expect("an answer")
+    }
+
+    /// Opens a stream of a server that may be going away.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer.
+    ///
+    /// # Panics
+    ///
+    /// When the answer is no stream.
+    pub async fn try_open(request: Request) -> Result<Self, reqwest::Error> {
+        let opened = request.header("accept", "text/event-stream").try_open();
+        let response = within("a stream to open", opened).await?;
         assert_eq!(response.status(), 200, "{response:?}");
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self { response, received: Vec::new() }
+        Ok(Self { response, received: Vec::new() })
     }
 
     /// A header field of the answer.
@@ -63,11 +76,12 @@ impl EventStream {
             }
             match within("a block of a stream", self.response.chunk()).await {
                 Ok(Some(bytes)) => self.received.extend_from_slice(&bytes),
-                // The server may also be killed.
-                Ok(None) | Err(_) => {
+                Ok(None) => {
                     assert_eq!(self.received, b"", "a stream ends within a block");
                     return None;
                 }
+                // The server was killed, at any byte.
+                Err(_) => return None,
             }
         }
     }

@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Executor, PgPool, Postgres, Row, Sqlite, SqlitePool, T
 use tempfile::TempDir;
 
 /// A transaction in which a test writes what is its own.
-pub(super) trait Own: CallersTransaction + Send + Sized + 'static {
+pub(crate) trait Own: CallersTransaction + Send + Sized + 'static {
     /// Runs a statement.
     fn run(&mut self, sql: &str) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
     /// The number that a query yields.
@@ -55,7 +55,7 @@ own!(Sqlite);
 own!(Postgres);
 
 /// A database with the feeds `orders` and `customers` and a table of orders.
-pub(super) trait Place: Send + Sync + 'static {
+pub(crate) trait Place: Send + Sync + 'static {
     type Own: Own;
 
     fn store(&self) -> &dyn EventStore;
@@ -89,7 +89,7 @@ pub(super) trait Place: Send + Sync + 'static {
     }
 }
 
-pub(super) async fn read_all(store: &dyn EventStore, feed: &str) -> Vec<Recorded> {
+pub(crate) async fn read_all(store: &dyn EventStore, feed: &str) -> Vec<Recorded> {
     let feeds = store.feeds().await.unwrap();
     let (feed, _) = feeds.iter().find(|(it, _)| it.name.as_str() == feed).unwrap();
     let window = Window {
@@ -112,7 +112,7 @@ async fn serve(store: Arc<dyn EventStore>) -> FeedServer {
 const TABLE: &str = "CREATE TABLE orders (id TEXT PRIMARY KEY)";
 
 /// A SQLite file.
-pub(super) struct InSqlite {
+pub(crate) struct InSqlite {
     folder: TempDir,
     store: Arc<dyn EventStore>,
     feeds: FeedServer,
@@ -120,7 +120,7 @@ pub(super) struct InSqlite {
 }
 
 impl InSqlite {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("shop.db");
         let store = feed_server::store::open(file.to_str().unwrap()).await.unwrap();
@@ -138,12 +138,12 @@ impl InSqlite {
     }
 
     /// Connections whose commits are not synced to disk.
-    pub(super) async fn hasty(&self) -> SqlitePool {
+    pub(crate) async fn hasty(&self) -> SqlitePool {
         Self::pool(&self.folder, SqliteSynchronous::Normal).await
     }
 
     /// A transaction that has no lock yet.
-    pub(super) async fn begin_deferred(&self) -> Transaction<'static, Sqlite> {
+    pub(crate) async fn begin_deferred(&self) -> Transaction<'static, Sqlite> {
         self.pool.begin().await.unwrap()
     }
 }
@@ -165,15 +165,15 @@ impl Place for InSqlite {
 }
 
 /// A PostgreSQL database.
-pub(super) struct InPostgres {
+pub(crate) struct InPostgres {
     store: Arc<dyn EventStore>,
     feeds: FeedServer,
-    pub(super) pool: PgPool,
-    pub(super) database: postgres::Database,
+    pub(crate) pool: PgPool,
+    pub(crate) database: postgres::Database,
 }
 
 impl InPostgres {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let database = postgres::Database::create().await;
         let store = feed_server::store::open(database.url()).await.unwrap();
         let pool = database.pool(20).await;
@@ -199,11 +199,11 @@ impl Place for InPostgres {
 }
 
 /// An order that was placed.
-pub(super) fn placed(id: &str) -> NewEvent {
+pub(crate) fn placed(id: &str) -> NewEvent {
     NewEvent::new("/shop", "order.placed").id(id).json(&id)
 }
 
 /// The same for a subject.
-pub(super) fn placed_for(subject: &str, id: &str) -> NewEvent {
+pub(crate) fn placed_for(subject: &str, id: &str) -> NewEvent {
     placed(id).subject(subject)
 }
