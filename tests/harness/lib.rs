@@ -13,6 +13,7 @@
 //! - [`consumer`]: `feed-consumer`, with a database of its own
 //! - [`site`]: other software that serves a document
 //! - [`bad_network`]: a proxy that spoils a part of what it carries
+//! - [`cutter`]: a proxy that ends connections to PostgreSQL while they commit
 //! - [`tools`]: programs that know nothing of this project
 //! - [`http`]: requests, and answers with what a test asks of them
 //! - [`raw`]: requests byte by byte, for those that no client library sends
@@ -26,6 +27,7 @@
 pub mod bad_network;
 pub mod binaries;
 pub mod consumer;
+pub mod cutter;
 pub mod events;
 pub mod follow;
 pub mod http;

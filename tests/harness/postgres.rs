@@ -75,6 +75,11 @@ impl Database {
         connect(&self.url).await
     }
 
+    /// A connection of a test's own, if the server has one to give.
+    pub async fn try_connect(&self) -> Option<PgConnection> {
+        options(&self.url).connect().await.ok()
+    }
+
     /// Connections of a test's own.
     ///
     /// # Panics
@@ -84,6 +89,27 @@ impl Database {
         let options = options(&self.url);
         let pool = PgPoolOptions::new().max_connections(connections).connect_with(options).await;
         pool.expect("the database can be reached")
+    }
+
+    /// Lets transactions write or not, as a host of databases does when a disk is full, and ends the
+    /// connections that do not know of it.
+    ///
+    /// # Panics
+    ///
+    /// When that is not allowed.
+    pub async fn set_read_only(&self, read_only: bool) {
+        let mut connection = self.connect().await;
+        let name = &self.url.path()[1..];
+        for statement in [
+            "SET default_transaction_read_only = off".to_owned(),
+            format!("ALTER DATABASE {name} SET default_transaction_read_only = {read_only}"),
+        ] {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+                .execute(&mut connection)
+                .await
+                .expect("a database can be set read-only");
+        }
+        self.cut_connections().await;
     }
 
     /// Ends the connections of all others to this database, as an administrator does. Returns how

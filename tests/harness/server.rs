@@ -68,8 +68,14 @@ impl ServerOptions {
 
     /// On a PostgreSQL database.
     #[must_use]
-    pub fn on(mut self, database: &Database) -> Self {
-        self.database = Some(database.url().to_owned());
+    pub fn on(self, database: &Database) -> Self {
+        self.database(database.url())
+    }
+
+    /// On the database at this URL.
+    #[must_use]
+    pub fn database(mut self, url: &str) -> Self {
+        self.database = Some(url.to_owned());
         self
     }
 
@@ -98,7 +104,7 @@ impl ServerOptions {
             .args(["serve", "--listen", &listen.to_string(), "--config"])
             .arg(config)
             .arg("--database")
-            .arg(self.database(home.path()))
+            .arg(self.database_in(home.path()))
             .args(&self.arguments);
         let process = Process::start(command);
         let line = process.line(0, |_| true).await;
@@ -110,7 +116,7 @@ impl ServerOptions {
 }
 
 impl ServerOptions {
-    fn database(&self, home: &Path) -> OsString {
+    fn database_in(&self, home: &Path) -> OsString {
         self.database.as_ref().map_or_else(|| database_in(home).into(), Into::into)
     }
 }
@@ -148,7 +154,7 @@ impl ServerProcess {
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = command(binaries::feed_server());
-        command.args(arguments).arg("--database").arg(self.options.database(self.home.path()));
+        command.args(arguments).arg("--database").arg(self.options.database_in(self.home.path()));
         command
     }
 

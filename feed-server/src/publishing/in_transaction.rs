@@ -11,7 +11,6 @@ use crate::store::{Append, CallersTransaction};
 /// It is durable with the caller's commit, and visible right after; it has no position yet. When the
 /// transaction is rolled back, the event has never been.
 #[derive(Debug, Clone)]
-#[must_use = "after the commit, `wake` makes the event visible at once"]
 pub struct Receipt {
     created: bool,
     wake: Wake,

@@ -98,11 +98,11 @@ impl EventStore for PostgresStore {
     }
 
     async fn feeds(&self) -> Result<Vec<(Feed, Head)>, StoreError> {
-        read::feeds(&self.readers).await
+        read::again(|| read::feeds(&self.readers)).await
     }
 
     async fn head(&self, feed: &Feed) -> Result<Head, StoreError> {
-        read::head(&self.readers, feed).await
+        read::again(|| read::head(&self.readers, feed)).await
     }
 
     async fn append(&self, requests: &[Append]) -> Result<Commit, StoreError> {
@@ -113,11 +113,11 @@ impl EventStore for PostgresStore {
     }
 
     async fn read(&self, feed: &Feed, window: &Window<'_>) -> Result<Slice, StoreError> {
-        read::window(&self.readers, feed, window).await
+        read::again(|| read::window(&self.readers, feed, window)).await
     }
 
     async fn entry(&self, feed: &Feed, position: Position) -> Result<Option<Entry>, StoreError> {
-        read::entry(&self.readers, feed.key, position).await
+        read::again(|| read::entry(&self.readers, feed.key, position)).await
     }
 
     async fn find(
@@ -126,7 +126,7 @@ impl EventStore for PostgresStore {
         source: &Source,
         id: &EventId,
     ) -> Result<Option<Position>, StoreError> {
-        read::find(&self.readers, feed, source, id).await
+        read::again(|| read::find(&self.readers, feed, source, id)).await
     }
 
     async fn subject(
@@ -137,7 +137,8 @@ impl EventStore for PostgresStore {
         max_entries: u64,
         max_bytes: u64,
     ) -> Result<Option<Slice>, StoreError> {
-        read::subject(&self.readers, feed, subject, after, max_entries, max_bytes).await
+        read::again(|| read::subject(&self.readers, feed, subject, after, max_entries, max_bytes))
+            .await
     }
 
     async fn position_before(
@@ -145,7 +146,7 @@ impl EventStore for PostgresStore {
         feed: &Feed,
         instant: DateTime<Utc>,
     ) -> Result<Position, StoreError> {
-        read::position_before(&self.readers, feed, instant).await
+        read::again(|| read::position_before(&self.readers, feed, instant)).await
     }
 
     async fn changed_elsewhere(&self) {
@@ -178,7 +179,7 @@ impl Outbox for PostgresStore {
     }
 
     async fn waiting(&self) -> Result<Vec<i64>, StoreError> {
-        outbox::waiting(&self.readers).await
+        read::again(|| outbox::waiting(&self.readers)).await
     }
 
     async fn relay(&self, feed: &Feed) -> Result<Relayed, StoreError> {
@@ -187,6 +188,6 @@ impl Outbox for PostgresStore {
     }
 
     async fn rejected(&self) -> Result<u64, StoreError> {
-        outbox::rejected(&self.readers).await
+        read::again(|| outbox::rejected(&self.readers)).await
     }
 }

@@ -50,9 +50,9 @@ pub(super) async fn a_transaction_that_is_rolled_back_leaves_no_trace(place: imp
 pub(super) async fn a_savepoint_that_is_rolled_back_leaves_no_trace(place: impl Place) {
     let publisher = place.publisher();
     let mut own = place.begin().await;
-    let _ = publisher.publish_in(&mut own, "orders", placed("1")).await.unwrap();
+    publisher.publish_in(&mut own, "orders", placed("1")).await.unwrap();
     own.run("SAVEPOINT try").await.unwrap();
-    let _ = publisher.publish_in(&mut own, "orders", placed("2")).await.unwrap();
+    publisher.publish_in(&mut own, "orders", placed("2")).await.unwrap();
     own.run("ROLLBACK TO SAVEPOINT try").await.unwrap();
     let receipt = publisher.publish_in(&mut own, "orders", placed("3")).await.unwrap();
     own.commit().await.unwrap();
@@ -94,7 +94,7 @@ pub(super) async fn the_same_id_with_other_content_leaves_the_transaction_usable
     publisher.publish("orders", placed("1")).await.unwrap();
     let mut own = place.begin().await;
     own.place_order("2").await;
-    let _ = publisher.publish_in(&mut own, "orders", placed("2")).await.unwrap();
+    publisher.publish_in(&mut own, "orders", placed("2")).await.unwrap();
     for id in ["1", "2"] {
         let other = placed(id).json(&"other");
         let error = publisher.publish_in(&mut own, "orders", other).await.unwrap_err();
@@ -253,7 +253,7 @@ pub(super) async fn every_attribute_and_the_data_survive(place: impl Place) {
     let publisher = place.publisher();
     let mut own = place.begin().await;
     for event in [&full, &empty, &bare] {
-        let _ = publisher.publish_in(&mut own, "orders", event.clone()).await.unwrap();
+        publisher.publish_in(&mut own, "orders", event.clone()).await.unwrap();
     }
     own.commit().await.unwrap();
     place.ids(3).await;
@@ -292,7 +292,7 @@ pub(super) async fn many_transactions_at_once_are_all_there_in_the_order_of_thei
                 let mut ids = Vec::new();
                 for part in 0..=u32::try_from(number % 3).unwrap() {
                     let event = placed_for(&subject, &id(part));
-                    let _ = publisher.publish_in(&mut own, "orders", event).await.unwrap();
+                    publisher.publish_in(&mut own, "orders", event).await.unwrap();
                     own.place_order(&id(part)).await;
                     ids.push((subject.clone(), id(part)));
                 }

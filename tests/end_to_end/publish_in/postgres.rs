@@ -38,7 +38,7 @@ async fn transactions_on_one_subject_take_turns_and_stand_in_the_order_of_their_
     let publisher = place.publisher();
     let event = |id: &str| placed_for("order-1", id);
     let mut first = place.begin().await;
-    let _ = publisher.publish_in(&mut first, "orders", event("1")).await.unwrap();
+    publisher.publish_in(&mut first, "orders", event("1")).await.unwrap();
     let mut second = place.begin().await;
     let second = tokio::spawn({
         let publisher = publisher.clone();
@@ -61,7 +61,7 @@ async fn transactions_on_one_subject_take_turns_and_stand_in_the_order_of_their_
     })
     .await;
     assert!(!second.is_finished());
-    let _ = publisher.publish_in(&mut first, "orders", event("1b")).await.unwrap();
+    publisher.publish_in(&mut first, "orders", event("1b")).await.unwrap();
     Own::commit(first).await.unwrap();
     within("the second", second).await.unwrap().wake();
     assert_eq!(place.ids(3).await, ["1", "1b", "2"]);
@@ -74,7 +74,7 @@ async fn a_direct_publish_comes_after_the_transactions_that_were_committed_befor
     for round in 0..20 {
         let mut own = place.begin().await;
         let event = placed_for("order-1", &format!("{round}-first"));
-        let _ = publisher.publish_in(&mut own, "orders", event).await.unwrap();
+        publisher.publish_in(&mut own, "orders", event).await.unwrap();
         Own::commit(own).await.unwrap();
         let event = placed_for("order-1", &format!("{round}-second"));
         publisher.publish("orders", event).await.unwrap();
@@ -147,7 +147,7 @@ async fn a_direct_publish_with_an_expected_version_does_not_slip_past_an_open_tr
     let publisher = place.publisher();
     let event = |id: &str| placed_for("order-1", id);
     let mut own = place.begin().await;
-    let _ = publisher.publish_in_expecting(&mut own, "orders", event("1"), Some(0)).await.unwrap();
+    publisher.publish_in_expecting(&mut own, "orders", event("1"), Some(0)).await.unwrap();
     let error = publisher.publish_expecting("orders", event("2"), Some(0)).await.unwrap_err();
     assert!(matches!(error, PublishError::Refused(Refusal::SubjectBusy)), "{error:?}");
     let over_http = Mounted::start(place.feeds().router()).await;
@@ -190,8 +190,8 @@ async fn a_conflict_that_shows_only_at_the_relay_stops_nothing_and_is_kept_for_a
     let place = InPostgres::new().await;
     let publisher = place.publisher();
     let mut own = place.begin().await;
-    let _ = publisher.publish_in(&mut own, "orders", placed_for("a", "1")).await.unwrap();
-    let _ = publisher.publish_in(&mut own, "orders", placed_for("a", "2")).await.unwrap();
+    publisher.publish_in(&mut own, "orders", placed_for("a", "1")).await.unwrap();
+    publisher.publish_in(&mut own, "orders", placed_for("a", "2")).await.unwrap();
     // Nobody can know of the transaction before it commits.
     publisher.publish("orders", placed("1").json(&"other")).await.unwrap();
     Own::commit(own).await.unwrap();
@@ -232,7 +232,7 @@ async fn more_than_one_transaction_holds_is_moved_in_order_before_a_direct_publi
     .unwrap();
     for number in 0..20 {
         let large = placed(&format!("large-{number}")).data("text/plain", vec![b'x'; 1 << 20]);
-        let _ = publisher.publish_in(&mut own, "orders", large).await.unwrap();
+        publisher.publish_in(&mut own, "orders", large).await.unwrap();
     }
     Own::commit(own).await.unwrap();
     let direct = tokio::spawn({

@@ -16,7 +16,7 @@ async fn what_is_committed_becomes_visible_without_a_word() {
     let place = InPostgres::new().await;
     for id in ["1", "2"] {
         let mut own = place.begin().await;
-        let _ = place.publisher().publish_in(&mut own, "orders", placed(id)).await.unwrap();
+        place.publisher().publish_in(&mut own, "orders", placed(id)).await.unwrap();
         Own::commit(own).await.unwrap();
         eventually("the event", async || {
             place.log().await.iter().any(|it| it.event.id().as_str() == id).then_some(())
@@ -66,7 +66,7 @@ async fn the_relay_moves_to_a_living_process_within_ten_seconds() {
     let publish = async |id: &str| {
         let mut own = pool.begin().await.unwrap();
         let publisher = publishing.publisher();
-        let _ = publisher.publish_in(&mut own, "orders", placed(id)).await.unwrap();
+        publisher.publish_in(&mut own, "orders", placed(id)).await.unwrap();
         Own::commit(own).await.unwrap();
     };
     let seen = async |count: usize| {

@@ -45,7 +45,7 @@ async fn a_transaction_that_is_open_lets_others_wait_and_then_proceed() {
     let place = InSqlite::new().await;
     let publisher = place.publisher();
     let mut own = place.begin().await;
-    let _ = publisher.publish_in(&mut own, "orders", placed("1")).await.unwrap();
+    publisher.publish_in(&mut own, "orders", placed("1")).await.unwrap();
     let waiting = tokio::spawn({
         let publisher = publisher.clone();
         async move { publisher.publish("orders", placed("2")).await }

@@ -138,28 +138,19 @@ async fn a_read_only_database_is_not_available_and_reading_goes_on() {
     append(&*store, &orders, events([1])).await.unwrap();
     store.check().await.unwrap();
     let database = fresh.database().await;
-    let name: String = sqlx::query_scalar("SELECT current_database()")
-        .fetch_one(&mut database.connect().await)
-        .await
-        .unwrap();
-    let set = |value: &str| {
-        sqlx::AssertSqlSafe(format!(
-            "ALTER DATABASE {name} SET default_transaction_read_only = {value}"
-        ))
-    };
-    database.connect().await.execute(sqlx::raw_sql(set("on"))).await.unwrap();
-    database.cut_connections().await;
+    database.set_read_only(true).await;
     // The connections that were cut fail once each, and those that follow find what was set.
     eventually("the setting to be found", async || {
-        matches!(store.check().await, Err(StoreError::Unavailable(error)) if error.as_database_error().is_some())
-            .then_some(())
+        let refused = |error: StoreError| match error {
+            StoreError::Unavailable(error) => error.as_database_error().is_some().then_some(()),
+            _ => None,
+        };
+        refused(store.append(&[request(&orders, [event(2)])]).await.unwrap_err())
     })
     .await;
+    assert!(matches!(store.check().await, Err(StoreError::Unavailable(_))));
     assert_eq!(ids(&read_all(&*store, &orders).await), ["1"]);
-    let mut other = database.connect().await;
-    other.execute("SET default_transaction_read_only = off").await.unwrap();
-    other.execute(sqlx::raw_sql(set("off"))).await.unwrap();
-    database.cut_connections().await;
+    database.set_read_only(false).await;
     eventually("the database to take writes", async || store.check().await.ok()).await;
     append(&*store, &orders, events([2])).await.unwrap();
 }

@@ -26,6 +26,17 @@ pub(super) fn code_of(error: &sqlx::Error) -> Option<String> {
     error.as_database_error().and_then(DatabaseError::code).map(Into::into)
 }
 
+/// Whether the connection was lost, and nothing else is known to be wrong.
+pub(super) fn is_lost(error: &StoreError) -> bool {
+    let StoreError::Unavailable(error) = error else { return false };
+    match (error, code_of(error).as_deref()) {
+        // Ended by an administrator, or by a crash.
+        (_, Some(code)) => code.starts_with("08") || matches!(code, "57P01" | "57P02"),
+        (sqlx::Error::Io(_), None) => true,
+        (_, None) => false,
+    }
+}
+
 /// Tells what may pass from what will not.
 pub(super) fn failure(error: sqlx::Error) -> StoreError {
     let may_pass = match (&error, code_of(&error)) {

@@ -1,12 +1,30 @@
 //! Everything that is read. Each function is one statement, which sees one state of the database.
+//! None changes anything, so each can be done [again].
 
 use chrono::{DateTime, Utc};
 use feed_protocol::event::{EventId, EventType, Source, Subject};
 use feed_protocol::{Entry, Position};
 use sqlx::{PgExecutor, PgPool};
 
-use super::failure::failure;
+use super::failure::{failure, is_lost};
 use crate::store::{Feed, Head, Slice, StoreError, Window, row, slice};
+
+/// How many lost connections a read meets at most: as many as a pool may have kept.
+const MAX_LOST: u32 = 16;
+
+/// Reads, and reads again when the connection turns out to be lost: after a restart of the server,
+/// all that a pool has kept are.
+pub(super) async fn again<T, F: Future<Output = Result<T, StoreError>>>(
+    read: impl Fn() -> F,
+) -> Result<T, StoreError> {
+    let mut lost = 0;
+    loop {
+        match read().await {
+            Err(error) if is_lost(&error) && lost < MAX_LOST => lost += 1,
+            outcome => return outcome,
+        }
+    }
+}
 
 pub(super) async fn feeds(readers: &PgPool) -> Result<Vec<(Feed, Head)>, StoreError> {
     let rows = sqlx::query(include_str!("sql/feed_list.sql")).fetch_all(readers).await;

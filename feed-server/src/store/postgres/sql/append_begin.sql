@@ -1,5 +1,5 @@
 -- append_begin: begins an append; its settings end with it, so that a connection pooler may hand the session on. Each commit is synced to disk; whoever stops half way does not hold the feed's lock for long
-BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '30s';
