@@ -4,8 +4,10 @@
 //! # Layout
 //!
 //! - [`quickstart`]: publish, serve and consume in one process
+//! - [`publish_in_transaction`]: a shop whose orders and events are committed together
 //! - [`shop`]: a real shop's customers and orders
 
+pub mod publish_in_transaction;
 pub mod quickstart;
 pub mod shop;
 

@@ -13,6 +13,7 @@ mod consumer_run;
 mod consumer_stops;
 mod crash;
 mod degraded;
+mod examples;
 mod late_commit;
 mod links_under_a_prefix;
 mod other_readers;

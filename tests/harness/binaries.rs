@@ -16,6 +16,12 @@ pub fn feed_consumer() -> PathBuf {
     built().join("feed-consumer")
 }
 
+/// The example of this name.
+#[must_use]
+pub fn example(name: &str) -> PathBuf {
+    built().join("examples").join(name)
+}
+
 /// The root of the workspace.
 #[must_use]
 pub fn workspace() -> &'static Path {
@@ -39,6 +45,7 @@ fn built() -> &'static Path {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
             .args(["build", "--quiet", "-p", "feed-server", "-p", "feed-consumer", "--bins"])
+            .args(["-p", "feed-examples", "--examples"])
             .args(["--profile", profile, "--target-dir"])
             .arg(target)
             .current_dir(workspace())

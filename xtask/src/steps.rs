@@ -45,9 +45,17 @@ impl Step {
             Self::Format => &["fmt", "--all", "--check"],
             Self::Clippy => &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
             Self::Docs => &["doc", "--workspace", "--no-deps"],
-            Self::Binaries => {
-                &["build", "--package", "feed-server", "--package", "feed-consumer", "--bins"]
-            }
+            Self::Binaries => &[
+                "build",
+                "--package",
+                "feed-server",
+                "--package",
+                "feed-consumer",
+                "--bins",
+                "--package",
+                "feed-examples",
+                "--examples",
+            ],
             Self::Doctests => &["test", "--workspace", "--doc"],
             // A test program that fails does not hide what the others have to say.
             Self::Tests => &["test", "--workspace", "--all-targets", "--no-fail-fast"],
