@@ -14,6 +14,7 @@
 //! - [`site`]: other software that serves a document
 //! - [`bad_network`]: a proxy that spoils a part of what it carries
 //! - [`cutter`]: a proxy that ends connections to PostgreSQL while they commit
+//! - [`small_disk`]: a disk that is soon full
 //! - [`tools`]: programs that know nothing of this project
 //! - [`http`]: requests, and answers with what a test asks of them
 //! - [`raw`]: requests byte by byte, for those that no client library sends
@@ -39,6 +40,7 @@ pub mod raw;
 pub mod reading;
 pub mod server;
 pub mod site;
+pub mod small_disk;
 pub mod sse;
 pub mod tools;
 pub mod wait;

@@ -23,6 +23,8 @@ pub struct ServerOptions {
     settings: String,
     listen: Option<SocketAddr>,
     home: Option<Arc<TempDir>>,
+    /// The words of a command that runs the command that follows.
+    through: Vec<String>,
     /// A database that is no file in its home.
     database: Option<String>,
 }
@@ -79,6 +81,13 @@ impl ServerOptions {
         self
     }
 
+    /// Through a command that runs the command that follows it, such as a shell that sets limits.
+    #[must_use]
+    pub fn through(mut self, command: &[&str]) -> Self {
+        self.through = command.iter().map(ToString::to_string).collect();
+        self
+    }
+
     /// At this address.
     #[must_use]
     pub fn at(mut self, address: SocketAddr) -> Self {
@@ -99,7 +108,14 @@ impl ServerOptions {
         let listen = self.listen.unwrap_or_else(|| ([127, 0, 0, 1], 0).into());
         let config = home.path().join(format!("server-{}.toml", listen.port()));
         std::fs::write(&config, &self.settings).expect("a file can be written");
-        let mut command = command(binaries::feed_server());
+        let mut command = match self.through.split_first() {
+            Some((program, arguments)) => {
+                let mut command = command(program);
+                command.args(arguments).arg(binaries::feed_server());
+                command
+            }
+            None => command(binaries::feed_server()),
+        };
         command
             .args(["serve", "--listen", &listen.to_string(), "--config"])
             .arg(config)
