@@ -32,7 +32,11 @@ fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
 /// Logs what `RUST_LOG` asks for (`debug`, or `feed_server=debug,info`); information otherwise.
 fn log_to_stderr() {
     let stated = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
-    let filter = stated.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    // What sqlx warns of, such as each of many connections that are lost at once, this program says
+    // itself, once.
+    let filter = stated.unwrap_or_else(|| {
+        Targets::new().with_default(LevelFilter::INFO).with_target("sqlx", LevelFilter::ERROR)
+    });
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());

@@ -73,8 +73,9 @@ pub enum PublishError {
     /// The store holds something that contradicts the events. Nothing of them is stored.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// More publishes wait than the queue holds. Nothing is stored; try again later.
-    #[error("more publishes are waiting than the queue holds")]
+    /// More publishes wait than the queue holds, or than can be stored in time. Nothing is stored; try
+    /// again later.
+    #[error("more publishes are waiting than can be stored in time")]
     Overloaded,
     /// The database failed. Whether the events are stored is unknown; publishing them again with
     /// the same ids settles it.
@@ -214,4 +215,8 @@ struct Pending {
     live: Arc<LiveFeed>,
     append: Append,
     answer: tokio::sync::oneshot::Sender<QueueResult>,
+    /// The room that it takes in the queue.
+    room: tokio::sync::OwnedSemaphorePermit,
+    /// When it was queued.
+    since: tokio::time::Instant,
 }

@@ -62,6 +62,39 @@ async fn a_publish_waits_for_a_short_lock() {
     assert_eq!(created.json()["feedposition"], "1");
 }
 
+#[tokio::test]
+async fn a_full_queue_refuses_at_once_and_what_is_published_again_is_there_once() {
+    const PUBLISHES: u64 = 320;
+    let server = ServerProcess::start().await;
+    let data = bytes::Bytes::from(vec![b'x'; 1 << 20]);
+    let publish = |n: u64| {
+        server
+            .post("/feeds/orders", "application/octet-stream", data.clone())
+            .header("ce-specversion", "1.0")
+            .header("ce-id", &format!("order-{n}"))
+            .header("ce-source", "/shop")
+            .header("ce-type", "order.placed")
+    };
+    let lock = lock(&server).await;
+    // More than the queue holds, and nothing can leave it.
+    let requests = (1..=PUBLISHES).map(|n| publish(n).send());
+    let mut refused_at_once = 0;
+    for answer in futures_util::future::join_all(requests).await {
+        assert!(answer.has("retry-after"), "{answer:?}");
+        let problem = answer.expect_problem(503, "unavailable");
+        refused_at_once += usize::from(problem["detail"].as_str().unwrap().contains("in time"));
+    }
+    assert!(refused_at_once > 0, "the queue has taken everything");
+    lock.close().await.unwrap();
+    for n in 1..=PUBLISHES {
+        let answer = publish(n).send().await;
+        assert!(matches!(answer.status.as_u16(), 200 | 201), "{answer:?}");
+    }
+    let folder = server.folder("orders").await;
+    server.get(&format!("{folder}/entries/{PUBLISHES}")).send().await.expect(200);
+    server.get(&format!("{folder}/entries/{}", PUBLISHES + 1)).send().await.expect(404);
+}
+
 /// Publishes until the disk is full, and returns how many events were acknowledged.
 async fn publish_until_full(server: &ServerProcess, from: u64) -> u64 {
     for n in from.. {

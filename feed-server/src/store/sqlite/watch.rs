@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::{SqliteOptions, setup};
 
 /// How often to look; SQLite has no notification between processes.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// How often to look while something has changed a moment ago.
+const BUSY_INTERVAL: Duration = Duration::from_millis(10);
+/// For how long something counts as changed a moment ago.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// A connection that watches `data_version`, which differs once another connection has committed.
 /// This process's own commits count too, since they are made through another connection.
@@ -39,8 +44,11 @@ impl Watch {
 
     /// Returns once something has changed since this last returned.
     pub(super) async fn changed(&self) {
+        let begun = Instant::now();
         while !self.has_changed().await {
-            tokio::time::sleep(INTERVAL).await;
+            // Called again at once when something has changed, this begins at that moment.
+            let busy = begun.elapsed() < MOMENT;
+            tokio::time::sleep(if busy { BUSY_INTERVAL } else { INTERVAL }).await;
         }
     }
 
