@@ -253,6 +253,23 @@ async fn three_servers_killed_in_turn_lose_nothing_and_double_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_stopped_half_way_holds_up_the_others_for_seconds_at_most() {
+    let database = Database::create().await;
+    let servers = servers(&database, 2).await;
+    let test = under_load(&database, servers, async |load, servers| {
+        for _ in 0..3 {
+            load.more(100).await;
+            // Half of the time it is in the middle of an append, and holds the feed's lock.
+            servers[0].process().signal("STOP");
+            load.more(20).await;
+            servers[0].process().signal("CONT");
+        }
+        servers
+    });
+    within_time(Duration::from_secs(180), "clients and stops", test).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_whose_connections_are_cut_under_load_loses_nothing() {
     let database = Database::create().await;
     let servers = servers(&database, 2).await;
