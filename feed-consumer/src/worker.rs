@@ -10,6 +10,7 @@ mod error;
 mod progress;
 mod shutdown;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use feed_protocol::{Position, Recorded};
@@ -214,8 +215,8 @@ where
         &mut self,
         recorded: &Arc<Recorded>,
     ) -> Result<Option<Result<(), HandlerError>>, ConsumerError> {
-        let handling = self.handler.handle(Arc::clone(recorded));
-        let mut handling = std::pin::pin!(handling);
+        let handler = self.handler;
+        let mut handling = std::pin::pin!(handler.handle(Arc::clone(recorded)));
         let mut next = Next::GoOn;
         loop {
             tokio::select! {
@@ -223,8 +224,14 @@ where
                 result = &mut handling => return Ok(Some(result)),
                 () = self.shutdown.is_over() => return Ok(None),
                 () = until(self.cursor.deadline()), if next == Next::GoOn => {
-                    // Should the handler want no more, it will say so again after this event.
-                    next = self.store().await?;
+                    // The handler goes on meanwhile: to flush may have to wait for what only the
+                    // event in hand sets free. Should it want no more, it will say so again after
+                    // this event.
+                    let (stored, result) = with_progress_of(handling.as_mut(), self.store()).await;
+                    next = stored?;
+                    if result.is_some() {
+                        return Ok(result);
+                    }
                 }
             }
         }
@@ -303,5 +310,18 @@ async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Does something to its end while something else goes on, which may end before it.
+async fn with_progress_of<A, B>(
+    mut other: Pin<&mut impl Future<Output = B>>,
+    this: impl Future<Output = A>,
+) -> (A, Option<B>) {
+    let mut this = std::pin::pin!(this);
+    tokio::select! {
+        biased;
+        done = &mut this => (done, None),
+        ended = &mut other => (this.await, Some(ended)),
     }
 }

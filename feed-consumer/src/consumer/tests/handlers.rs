@@ -1,5 +1,5 @@
 use std::future::ready;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use tokio::sync::Notify;
 
@@ -243,4 +243,49 @@ async fn a_closure_may_count_in_a_variable_around_it() {
         .unwrap();
     consumer.run(std::future::pending()).await.unwrap();
     assert_eq!(count.into_inner(), 5);
+}
+
+/// Needs the same thing to handle an event and to flush, as a writer of lines does.
+#[derive(Default)]
+struct OneAtATime {
+    output: tokio::sync::Mutex<u32>,
+    is_long: AtomicBool,
+    flushing: Notify,
+}
+
+impl Handler for &OneAtATime {
+    async fn handle(&self, event: Arc<Recorded>) -> Result<(), HandlerError> {
+        let mut output = self.output.lock().await;
+        if event.position == at(3) {
+            self.is_long.store(true, Ordering::Relaxed);
+            self.flushing.notified().await;
+        }
+        *output += 1;
+        Ok(())
+    }
+
+    async fn flush(&self) -> Result<(), HandlerError> {
+        if self.is_long.load(Ordering::Relaxed) {
+            self.flushing.notify_one();
+        }
+        drop(self.output.lock().await);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_takes_long_goes_on_while_what_came_before_is_flushed() {
+    let (server, _) = serve(Feed::new(5)).await;
+    let setup = Setup::new();
+    let handler = OneAtATime::default();
+    let consumer = setup
+        .builder(&server.url(FEED))
+        .window(Window { events: 100, time: Duration::from_millis(1) })
+        .handler(&handler)
+        .build()
+        .unwrap();
+    let run = consumer.run(std::future::pending());
+    let ended = tokio::time::timeout(Duration::from_secs(30), run).await;
+    assert_eq!(ended.expect("it stands still").unwrap().handled, 5);
+    assert_eq!(*handler.output.lock().await, 5);
 }
