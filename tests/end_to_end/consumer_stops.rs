@@ -131,3 +131,27 @@ async fn a_restore_is_noticed_by_a_consumer_that_runs() {
     assert_eq!(ended.stdout.lines().count(), 8);
     assert_stopped(ended, &["position 8"]);
 }
+
+#[tokio::test]
+async fn a_database_put_back_while_a_consumer_rests_is_noticed_before_anything_is_lost() {
+    for schedule in ["every:1s", "live"] {
+        let server = ServerProcess::start().await;
+        server.publish_orders(10).await;
+        let subscription = Subscription::to(&server, "orders");
+        let (database, backup) = (server.database(), subscription.file("backup.db"));
+        let options = server.stopped().await;
+        copy(&database, &backup);
+        let server = options.start().await;
+        server.publish("orders", &orders(11..=12)).await;
+        let consumer = subscription.start(&["--print", "--schedule", schedule]);
+        consumer.lines(12).await;
+        // Within a moment, and in good order: no request fails.
+        let options = server.stopped().await;
+        copy(&backup, &database);
+        let server = options.start().await;
+        server.publish("orders", &orders(31..=33)).await;
+        let ended = consumer.ended().await;
+        assert_eq!(ended.stdout.lines().count(), 12, "{schedule}: {}", ended.stdout);
+        assert_stopped(ended, &["position 12"]);
+    }
+}

@@ -188,6 +188,18 @@ impl ServerProcess {
         ServerOptions { home: Some(home), listen: Some(address), ..options }
     }
 
+    /// Ends it with SIGTERM, and keeps its file for another.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end well.
+    pub async fn stopped(self) -> ServerOptions {
+        let Self { process, options, home, address, .. } = self;
+        process.signal("TERM");
+        process.ended().await.expect_code(0);
+        ServerOptions { home: Some(home), listen: Some(address), ..options }
+    }
+
     /// Asks it to end with SIGTERM, and waits until it has.
     pub async fn stop(self) -> Ended {
         self.process.signal("TERM");

@@ -6,9 +6,11 @@
 //! # Layout
 //!
 //! - [`body`]: the whole of an answer's body, or why not
+//! - [`connection`]: over which connection an answer came
 //! - [`redirect`]: which redirects are followed
 
 mod body;
+mod connection;
 mod redirect;
 
 use std::error::Error;
@@ -29,6 +31,8 @@ use super::error::ReadError;
 use super::retry_after::retry_after;
 use crate::clock;
 use crate::store::Validators;
+
+pub(crate) use connection::ConnectionId;
 
 /// The preferences of a request (RFC 7240).
 const PREFER: HeaderName = HeaderName::from_static("prefer");
@@ -94,7 +98,12 @@ pub(crate) enum Response {
     /// A document (200).
     Document(Document),
     /// What is there already is still right (304).
-    NotModified(HeaderMap),
+    NotModified {
+        /// The header fields.
+        headers: HeaderMap,
+        /// How it came.
+        connection: Option<ConnectionId>,
+    },
 }
 
 /// A document as it came.
@@ -106,6 +115,8 @@ pub(crate) struct Document {
     pub(crate) headers: HeaderMap,
     /// Its body, whole and uncompressed.
     pub(crate) body: Bytes,
+    /// How it came.
+    pub(crate) connection: Option<ConnectionId>,
 }
 
 /// A client that cannot be made, in words.
@@ -151,11 +162,13 @@ impl Client {
             .map_err(|_| ReadError::TimedOut { url: url.to_string(), what: "no answer", limit })?
             .map_err(failed("no answer"))?;
         let status = response.status();
+        let connection = ConnectionId::of(&response);
         let conditional = request.validators.is_some_and(|it| *it != Validators::default());
         match status {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED if conditional => {
-                return Ok(Response::NotModified(response.headers().clone()));
+                let headers = response.headers().clone();
+                return Ok(Response::NotModified { headers, connection });
             }
             _ => return Err(self.refusal(url, response).await),
         }
@@ -169,7 +182,7 @@ impl Client {
         let final_url = response.url().clone();
         let headers = response.headers().clone();
         let body = body::read(url, response, &self.limits, self.limits.bytes).await?;
-        Ok(Response::Document(Document { url: final_url, headers, body }))
+        Ok(Response::Document(Document { url: final_url, headers, body, connection }))
     }
 
     fn headers(&self, request: &Request<'_>) -> HeaderMap {

@@ -76,7 +76,7 @@ pub(crate) async fn open(
     let request = Request { url, accept: ACCEPT, wait: None, fresh: true, validators: Some(known) };
     let answer = match client.get(request).await {
         Ok(Response::Document(answer)) => answer,
-        Ok(Response::NotModified(headers)) => return Ok(Opened::NotModified(headers)),
+        Ok(Response::NotModified { headers, .. }) => return Ok(Opened::NotModified(headers)),
         Err(ReadError::Status { status: StatusCode::GONE, problem: None, .. }) => {
             return Err(Discontinuity::Gone { url: url.to_string() }.into());
         }

@@ -25,8 +25,18 @@ pub(crate) struct Asked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     bytes: Vec<u8>,
-    /// Whether the connection stays open then, and nothing more comes.
-    hang: bool,
+    then: Then,
+}
+
+/// What becomes of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// It waits for the next request.
+    Next,
+    /// It is closed.
+    Close,
+    /// It stays open, and nothing more comes.
+    Hang,
 }
 
 /// A server on a port of its own, which ends when this is dropped.
@@ -57,12 +67,13 @@ impl Answer {
         body: &[u8],
         length: &str,
     ) -> Self {
-        let mut head = format!("HTTP/1.1 {status}\r\nconnection: close\r\n");
+        let mut head = format!("HTTP/1.1 {status}\r\n");
         for (name, value) in headers.iter().chain(&[("content-length", length)]) {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         let bytes = [head.as_bytes(), b"\r\n", body].concat();
-        Self { bytes, hang: false }
+        let is_whole = length == body.len().to_string();
+        Self { bytes, then: if is_whole { Then::Next } else { Then::Close } }
     }
 
     /// A redirect.
@@ -78,19 +89,24 @@ impl Answer {
     /// The same, broken off before its last `count` bytes.
     pub(crate) fn cut(mut self, count: usize) -> Self {
         self.bytes.truncate(self.bytes.len() - count);
-        self
+        self.closing()
+    }
+
+    /// The same, after which the connection is closed.
+    pub(crate) fn closing(self) -> Self {
+        Self { then: Then::Close, ..self }
     }
 
     /// The same, standing still before its last `count` bytes.
     pub(crate) fn hung(self, count: usize) -> Self {
-        Self { hang: true, ..self.cut(count) }
+        Self { then: Then::Hang, ..self.cut(count) }
     }
 
     /// The same, with a piece of its text replaced.
     pub(crate) fn replaced(self, from: &str, to: &str) -> Self {
         let text = String::from_utf8(self.bytes).unwrap();
         assert!(text.contains(from), "{from:?} is not in {text}");
-        Self { bytes: text.replace(from, to).into_bytes(), ..self }
+        Self { bytes: text.replace(from, to).into_bytes(), then: Then::Close }
     }
 }
 
@@ -140,8 +156,27 @@ async fn serve(
     log: &Mutex<Vec<Asked>>,
 ) -> std::io::Result<()> {
     let mut connection = BufReader::new(connection);
+    while let Some(asked) = next_request(&mut connection, log).await? {
+        let answer = script(&asked);
+        connection.write_all(&answer.bytes).await?;
+        connection.flush().await?;
+        match answer.then {
+            Then::Next => {}
+            Then::Close => break,
+            Then::Hang => std::future::pending::<()>().await,
+        }
+    }
+    connection.shutdown().await
+}
+
+async fn next_request(
+    connection: &mut BufReader<TcpStream>,
+    log: &Mutex<Vec<Asked>>,
+) -> std::io::Result<Option<Asked>> {
     let mut line = String::new();
-    connection.read_line(&mut line).await?;
+    if connection.read_line(&mut line).await? == 0 {
+        return Ok(None);
+    }
     let target = line.split(' ').nth(1).unwrap_or_default().to_owned();
     let mut headers = HeaderMap::new();
     loop {
@@ -151,18 +186,9 @@ async fn serve(
         let name: HeaderName = name.parse().unwrap();
         headers.append(name, HeaderValue::from_str(value).unwrap());
     }
-    let asked = {
-        let mut log = log.lock().unwrap();
-        let repeats = log.iter().filter(|it| it.target == target).count();
-        let asked = Asked { target, headers, repeats };
-        log.push(asked.clone());
-        asked
-    };
-    let answer = script(&asked);
-    connection.write_all(&answer.bytes).await?;
-    connection.flush().await?;
-    if answer.hang {
-        std::future::pending::<()>().await;
-    }
-    connection.shutdown().await
+    let mut log = log.lock().unwrap();
+    let repeats = log.iter().filter(|it| it.target == target).count();
+    let asked = Asked { target, headers, repeats };
+    log.push(asked.clone());
+    Ok(Some(asked))
 }

@@ -36,7 +36,7 @@ async fn get_within(
     let server = Scripted::start(script).await;
     match get_from(&server, limits, None).await {
         Ok(Response::Document(document)) => format!("{} bytes", document.body.len()),
-        Ok(Response::NotModified(_)) => "not modified".to_owned(),
+        Ok(Response::NotModified { .. }) => "not modified".to_owned(),
         Err(error) => {
             let cause = std::error::Error::source(&error)
                 .map(|mut cause| {
@@ -126,7 +126,7 @@ async fn what_is_not_modified_must_have_been_asked_so() {
     let validators = Validators { etag: Some("W/\"a\"".into()), last_modified: None };
     let server = Scripted::start(|_| Answer::status("304 Not Modified")).await;
     let answer = get_from(&server, Limits::default(), Some(&validators)).await.unwrap();
-    assert!(matches!(answer, Response::NotModified(_)));
+    assert!(matches!(answer, Response::NotModified { .. }));
     assert_eq!(server.asked()[0].header("if-none-match"), Some("W/\"a\""));
     assert_eq!(get(|_| Answer::status("304 Not Modified")).await, "GET /start: 304 Not Modified");
 }

@@ -21,6 +21,15 @@ async fn read_change_read(change: impl Fn(&mut Feed)) -> (Setup, Discontinuity) 
 /// Changes a feed while it is being followed.
 async fn change_while_reading(change: impl Fn(&mut Feed)) -> Discontinuity {
     let (server, feed) = serve(Feed::new(25)).await;
+    change_while_following(&server, &feed, change).await
+}
+
+/// Changes a feed of 25 events that a server has, while it is being followed.
+async fn change_while_following(
+    server: &Scripted,
+    feed: &Mutex<Feed>,
+    change: impl Fn(&mut Feed),
+) -> Discontinuity {
     let setup = Setup::new();
     let schedule = "every:1ms".parse::<Schedule>().unwrap();
     let builder = setup.builder(&server.url(FEED)).until_idle(false).schedule(schedule);
@@ -28,6 +37,11 @@ async fn change_while_reading(change: impl Fn(&mut Feed)) -> Discontinuity {
     let mut progress = consumer.progress();
     let changing = async {
         progress.wait_for(|it| it.position == at(25)).await.unwrap();
+        // Until it has asked again, and found nothing.
+        let tail = |it: &String| it.ends_with("/after/25");
+        while server.targets().iter().filter(|it| tail(it)).count() < 3 {
+            tokio::task::yield_now().await;
+        }
         change(&mut feed.lock().unwrap());
     };
     let (ended, ()) = tokio::join!(consumer.run(std::future::pending()), changing);
@@ -151,4 +165,60 @@ async fn a_feed_that_is_gone_stops_the_subscription() {
     let server = Scripted::start(|_| Answer::status("410 Gone")).await;
     let error = Setup::new().run(&server.url(FEED)).await.unwrap_err();
     assert!(matches!(error, ConsumerError::Discontinuity(Discontinuity::Gone { .. })), "{error:?}");
+}
+
+/// Puts the feed back to 20 events, and publishes others until it is longer than before.
+fn put_back_and_publish_others(feed: &mut Feed) {
+    feed.events.truncate(20);
+    let others = Feed::new(38).events.split_off(30);
+    for (position, mut other) in (21..).zip(others) {
+        other.position = at(position);
+        feed.events.push(other);
+    }
+}
+
+fn assert_other_event(found: &Discontinuity) {
+    assert!(
+        matches!(found, Discontinuity::OtherEvent { position, .. } if *position == at(25)),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_feed_that_was_put_back_between_two_polls_is_noticed_before_its_news_are_handled() {
+    // The connection stays, as behind a proxy.
+    assert_other_event(&change_while_reading(put_back_and_publish_others).await);
+}
+
+#[tokio::test]
+async fn a_feed_that_was_put_back_is_noticed_by_a_new_connection_without_news() {
+    let (server, feed) = serve_with(Feed::new(25), |_, answer| answer.closing()).await;
+    let found = change_while_following(&server, &feed, rewrite_the_25th).await;
+    assert_other_event(&found);
+}
+
+fn rewrite_the_25th(feed: &mut Feed) {
+    let changed = Feed::new(24).events.pop().unwrap().event;
+    feed.events.last_mut().unwrap().event = changed;
+}
+
+#[tokio::test]
+async fn a_page_that_a_cache_has_kept_does_not_prove_what_the_feed_is_now() {
+    // Cached pages tell of 25 events; since then the feed was put back, and went on otherwise.
+    let kept = Feed::new(25);
+    let mut feed = kept.clone();
+    put_back_and_publish_others(&mut feed);
+    feed.events[19].event = Feed::new(99).events.pop().unwrap().event;
+    let (server, _) = serve_with(feed, move |asked, answer| {
+        if asked.target.ends_with("/pages/1") || asked.target.ends_with("/pages/2") {
+            kept.answer(asked)
+        } else {
+            answer
+        }
+    })
+    .await;
+    let setup = Setup::new();
+    let error = setup.run(&server.url(FEED)).await.unwrap_err();
+    assert!(matches!(error, ConsumerError::Discontinuity(_)), "{error:?}");
+    assert_eq!(setup.take(), (1..=20).collect::<Vec<_>>());
 }

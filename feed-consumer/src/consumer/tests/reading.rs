@@ -14,7 +14,8 @@ async fn every_event_is_handled_once_in_order_by_pages_and_then_the_tail() {
     let pages = ["/k3v9x2/pages/1", "/k3v9x2/pages/2", "/k3v9x2/pages/3", "/k3v9x2/pages/4"];
     assert_eq!(paths[0], "");
     assert_eq!(paths[1..5], pages);
-    assert_eq!(paths[5..], ["/k3v9x2/after/37"]);
+    // The last full page may have come from a cache: the server itself is asked what it ends with.
+    assert_eq!(paths[5..], ["/k3v9x2/after/29", "/k3v9x2/after/37"]);
 }
 
 #[tokio::test]
