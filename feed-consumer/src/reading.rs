@@ -10,6 +10,7 @@
 //! - [`document`]: a single Atom document of other software
 //! - [`contiguity`]: proof that a document leaves nothing out
 //! - [`addresses`]: where pages and tails are
+//! - [`links`]: the links in header fields
 //! - [`client`]: requests, the one place that speaks HTTP
 //! - [`retry_after`]: when a server wants to be asked again
 //! - [`error`]: why a feed could not be read
@@ -20,6 +21,7 @@ pub(crate) mod contiguity;
 pub(crate) mod document;
 pub(crate) mod error;
 pub(crate) mod feed;
+mod links;
 pub(crate) mod opening;
 mod retry_after;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::reading::client::Client;
 use crate::reading::document::DocumentReader;
 use crate::reading::error::Discontinuity;
 use crate::reading::feed::FeedReader;
-use crate::reading::opening::{OpenDocument, OpenFeed, Opened, open};
+use crate::reading::opening::{OpenDocument, OpenFeed, Opened, open, open_document};
 use crate::reading::{ReadingEnded, Source, Tries};
 use crate::schedule::failures::Patience;
 use crate::store::{CursorStore, LastEvent, Place, Subscription, Validators};
@@ -44,15 +44,11 @@ impl Beginning<'_> {
             Some(feed) => self.store.find(&self.subscription(feed)).await?,
             None => None,
         };
-        // Only a document of other software need not be sent again; a feed tells its head.
-        let validators = known
-            .as_ref()
-            .filter(|place| place.incarnation.is_none())
-            .map(|place| place.validators.clone())
-            .unwrap_or_default();
-        let opened = self.open(&validators).await?;
+        let document = known.as_ref().filter(|place| place.incarnation.is_none());
+        let opened = self.open(document.map(|place| &place.validators)).await?;
         match (opened, known_feed, known) {
             (Opened::NotModified(headers), Some(feed), Some(place)) => {
+                let validators = place.validators.clone();
                 info!(feed, "the document has not changed since it was handled");
                 let source = DocumentReader::unchanged(
                     self.client.clone(),
@@ -75,10 +71,15 @@ impl Beginning<'_> {
         }
     }
 
-    async fn open(&self, validators: &Validators) -> Result<Opened, ReadingEnded> {
+    /// Looks what stands at the address; where there was a document of other software, it need not
+    /// be sent again if these validators say that it is the same.
+    async fn open(&self, document: Option<&Validators>) -> Result<Opened, ReadingEnded> {
         let mut tries = Tries::new(self.patience);
         loop {
-            let result = open(self.client, self.url, validators).await;
+            let result = match document {
+                Some(known) => open_document(self.client, self.url, known).await,
+                None => open(self.client, self.url).await,
+            };
             if let Some(opened) = tries.settle(result).await? {
                 return Ok(opened);
             }

@@ -1,7 +1,6 @@
 //! Where the pages and tails of one life of a feed are.
 
-use feed_protocol::atom::ReadDocument;
-use feed_protocol::link::Relation;
+use feed_protocol::link::{Link, Relation};
 use feed_protocol::{Incarnation, PageNumber, Position};
 use url::Url;
 
@@ -29,11 +28,11 @@ impl Addresses {
     pub(crate) fn of(
         client: &Client,
         document_url: &Url,
-        document: &ReadDocument,
+        links: &[Link],
         incarnation: &Incarnation,
     ) -> Result<Self, String> {
         let linked = |relation: Relation| {
-            let link = document.links.iter().find(|link| link.relation == relation)?;
+            let link = links.iter().find(|link| link.relation == relation)?;
             document_url.join(&link.href).ok()
         };
         let (Some(page), Some(tail)) = (linked(Relation::Last), linked(Relation::Previous)) else {
@@ -94,26 +93,15 @@ fn with_number(url: &Url, number: String) -> Url {
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-    use feed_protocol::link::Link;
-
     use super::*;
     use crate::reading::client::Limits;
 
     fn addresses(base: &str, links: &[(Relation, &str)]) -> Result<Addresses, String> {
         let url: Url = base.parse().unwrap();
-        let document = ReadDocument {
-            id: "urn:uuid:1".into(),
-            title: String::new(),
-            updated: DateTime::UNIX_EPOCH,
-            archive: false,
-            incarnation: None,
-            range: None,
-            links: links.iter().map(|(relation, href)| Link::new(*relation, *href)).collect(),
-            entries: Vec::new(),
-        };
+        let links: Vec<_> =
+            links.iter().map(|(relation, href)| Link::new(*relation, *href)).collect();
         let (client, url) = Client::new(&url, Limits::default()).unwrap();
-        Addresses::of(&client, &url, &document, &"k3v9".parse().unwrap())
+        Addresses::of(&client, &url, &links, &"k3v9".parse().unwrap())
     }
 
     fn shown(addresses: &Addresses) -> (String, String) {

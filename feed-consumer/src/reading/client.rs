@@ -20,10 +20,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use feed_protocol::Problem;
 use http::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, LAST_MODIFIED,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tokio::time::timeout;
 use url::Url;
 
@@ -148,23 +148,10 @@ impl Client {
     /// Asks for a document.
     pub(crate) async fn get(&self, request: Request<'_>) -> Result<Response, ReadError> {
         let url = request.url;
-        let failed = |what| {
-            move |error: reqwest::Error| ReadError::Transport {
-                url: url.to_string(),
-                what,
-                source: innermost(error),
-            }
-        };
-        let limit = self.limits.first_byte + request.wait.unwrap_or_default();
-        let sent = self.http.get(url.clone()).headers(self.headers(&request)).send();
-        let response = timeout(limit, sent)
-            .await
-            .map_err(|_| ReadError::TimedOut { url: url.to_string(), what: "no answer", limit })?
-            .map_err(failed("no answer"))?;
-        let status = response.status();
+        let response = self.send(Method::GET, &request).await?;
         let connection = ConnectionId::of(&response);
         let conditional = request.validators.is_some_and(|it| *it != Validators::default());
-        match status {
+        match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED if conditional => {
                 let headers = response.headers().clone();
@@ -183,6 +170,46 @@ impl Client {
         let headers = response.headers().clone();
         let body = body::read(url, response, &self.limits, self.limits.bytes).await?;
         Ok(Response::Document(Document { url: final_url, headers, body, connection }))
+    }
+
+    /// Asks what a document's header fields would be. Its address is that after redirects.
+    pub(crate) async fn head(&self, request: Request<'_>) -> Result<(Url, HeaderMap), ReadError> {
+        let response = self.send(Method::HEAD, &request).await?;
+        let status = response.status();
+        if status == StatusCode::OK {
+            return Ok((response.url().clone(), response.headers().clone()));
+        }
+        Err(ReadError::Status {
+            method: Method::HEAD,
+            url: request.url.to_string(),
+            status,
+            problem: None,
+            retry_after: retry_after(response.headers(), clock::now()),
+        })
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        request: &Request<'_>,
+    ) -> Result<reqwest::Response, ReadError> {
+        let url = request.url;
+        let limit = self.limits.first_byte + request.wait.unwrap_or_default();
+        let asked = self.http.request(method.clone(), url.clone()).headers(self.headers(request));
+        // Nobody unpacks a body that does not come, so no server need pack it.
+        let asked = match method {
+            Method::HEAD => asked.header(ACCEPT_ENCODING, "identity"),
+            _ => asked,
+        };
+        let what = "no answer";
+        match timeout(limit, asked.send()).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => {
+                let (url, source) = (url.to_string(), innermost(error));
+                Err(ReadError::Transport { method, url, what, source })
+            }
+            Err(_) => Err(ReadError::TimedOut { method, url: url.to_string(), what, limit }),
+        }
     }
 
     fn headers(&self, request: &Request<'_>) -> HeaderMap {
@@ -217,7 +244,8 @@ impl Client {
         // What it says only explains the status, and may be missing.
         let body = body::read(url, response, &self.limits, self.limits.error_bytes).await;
         let problem = body.ok().and_then(|body| Problem::from_json(&body)).map(Box::new);
-        ReadError::Status { url: url.to_string(), status, problem, retry_after }
+        let (method, url) = (Method::GET, url.to_string());
+        ReadError::Status { method, url, status, problem, retry_after }
     }
 }
 

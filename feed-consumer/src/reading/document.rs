@@ -12,7 +12,7 @@ use url::Url;
 
 use super::client::Client;
 use super::error::{Discontinuity, ReadError};
-use super::opening::{OpenDocument, Opened, open};
+use super::opening::{OpenDocument, Opened, open_document};
 use super::retry_after::max_age;
 use crate::store::Validators;
 
@@ -112,7 +112,7 @@ impl DocumentReader {
     }
 
     async fn ask(&mut self) -> Result<Option<DocumentNews>, ReadError> {
-        let opened = open(&self.client, &self.url, &self.validators).await?;
+        let opened = open_document(&self.client, &self.url, &self.validators).await?;
         let (id, opened) = match opened {
             Opened::NotModified(headers) => {
                 self.pause = pause(&headers);

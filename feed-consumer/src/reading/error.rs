@@ -4,26 +4,28 @@ use std::error::Error;
 use std::time::Duration;
 
 use feed_protocol::{Incarnation, Position, Problem};
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 /// Why a request for a document came to nothing. All of them may be over at the next try, but for
 /// [`Discontinuity`].
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
     /// No answer, or not the whole of it.
-    #[error("GET {url}: {what}")]
+    #[error("{method} {url}: {what}")]
     Transport {
+        method: Method,
         url: String,
         what: &'static str,
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
     /// An answer took too long.
-    #[error("GET {url}: {what} within {}", humantime::format_duration(*.limit))]
-    TimedOut { url: String, what: &'static str, limit: Duration },
+    #[error("{method} {url}: {what} within {}", humantime::format_duration(*.limit))]
+    TimedOut { method: Method, url: String, what: &'static str, limit: Duration },
     /// An answer that is not the document.
-    #[error("GET {url}: {status}{}", .problem.as_ref().map(|it| format!(": {}", it.detail.trim_end_matches('.'))).unwrap_or_default())]
+    #[error("{method} {url}: {status}{}", .problem.as_ref().map(|it| format!(": {}", it.detail.trim_end_matches('.'))).unwrap_or_default())]
     Status {
+        method: Method,
         url: String,
         status: StatusCode,
         problem: Option<Box<Problem>>,

@@ -147,7 +147,7 @@ impl FeedReader {
 
     async fn reconnect(&self) -> Result<Standing, ReadError> {
         let url = self.url.to_string();
-        match open(&self.client, &self.url, &Validators::default()).await? {
+        match open(&self.client, &self.url).await? {
             Opened::Feed(feed) if feed.id != self.feed => {
                 let stored = self.feed.clone();
                 Err(Discontinuity::OtherFeed { url, stored, present: feed.id }.into())

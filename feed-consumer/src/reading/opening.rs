@@ -1,14 +1,16 @@
 //! What stands at an address: a feed of ours, or a document of other software.
 
 use feed_protocol::atom::{self, ReadDocument};
-use feed_protocol::link::Relation;
-use feed_protocol::{Incarnation, PageSize, Position};
-use http::StatusCode;
+use feed_protocol::header::{FEED_CURSOR, FEED_RANGE};
+use feed_protocol::link::{Link, Relation};
+use feed_protocol::{Cursor, Incarnation, PageSize, Position, PositionRange};
+use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use super::addresses::Addresses;
 use super::client::{Client, Document, Request, Response};
 use super::error::{Discontinuity, ReadError};
+use super::links::links;
 use crate::store::Validators;
 
 /// What is accepted of an Atom document.
@@ -29,10 +31,10 @@ pub(crate) enum Opened {
     /// A document of other software.
     Document(Box<OpenDocument>),
     /// The document that we know already.
-    NotModified(http::HeaderMap),
+    NotModified(HeaderMap),
 }
 
-/// The current document of a feed with positions.
+/// A feed with positions.
 #[derive(Debug)]
 pub(crate) struct OpenFeed {
     /// The feed's `atom:id`.
@@ -53,7 +55,7 @@ pub(crate) struct OpenDocument {
     /// What it says.
     pub(crate) document: ReadDocument,
     /// How it came.
-    pub(crate) headers: http::HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// What makes the next request conditional.
     pub(crate) validators: Validators,
 }
@@ -66,9 +68,30 @@ impl OpenDocument {
     }
 }
 
-/// Looks at what stands at the address; if it is a document that we know already, by its
-/// validators, the server may say so.
-pub(crate) async fn open(
+/// Looks at what stands at the address.
+///
+/// A feed of ours says all that we need in header fields, but for its id. The document itself may
+/// be larger than any that is accepted, so it is got only where they do not do.
+pub(crate) async fn open(client: &Client, url: &Url) -> Result<Opened, ReadError> {
+    let none = Validators::default();
+    let request = Request { url, accept: ACCEPT, wait: None, fresh: true, validators: None };
+    match client.head(request).await {
+        Ok((url, headers)) => match Outline::of_headers(client, &url, &headers) {
+            Some(outline) => Ok(Opened::Feed(outline.with_id(client).await?)),
+            None => open_document(client, &url, &none).await,
+        },
+        Err(ReadError::Status { status: StatusCode::GONE, .. }) => {
+            Err(Discontinuity::Gone { url: url.to_string() }.into())
+        }
+        // Some software knows no HEAD; otherwise the document's own answer says more.
+        Err(ReadError::Status { .. }) => open_document(client, url, &none).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks at the document at the address; if it is one that we know already, by its validators, the
+/// server may say so.
+pub(crate) async fn open_document(
     client: &Client,
     url: &Url,
     known: &Validators,
@@ -91,14 +114,63 @@ pub(crate) async fn open(
             validators,
         })));
     };
-    let addresses = Addresses::of(client, &answer.url, &document, &incarnation)
+    let outline = Outline::new(client, &answer.url, incarnation, range, &document.links)
         .map_err(|reason| ReadError::Nonsense { url: url.to_string(), reason })?;
-    // The current document holds as many events as a page, once there are so many; and then there
-    // is a full page before it.
-    let archived = document.links.iter().any(|link| link.relation == Relation::PrevArchive);
-    let page_size = if archived { PageSize::new(range.len()).ok() } else { None };
-    let head = range.last();
-    Ok(Opened::Feed(OpenFeed { id: document.id, incarnation, addresses, head, page_size }))
+    Ok(Opened::Feed(outline.into_feed(document.id)))
+}
+
+/// What a current document says of its feed, apart from the id.
+struct Outline {
+    incarnation: Incarnation,
+    addresses: Addresses,
+    head: Position,
+    page_size: Option<PageSize>,
+}
+
+impl Outline {
+    fn new(
+        client: &Client,
+        url: &Url,
+        incarnation: Incarnation,
+        range: PositionRange,
+        links: &[Link],
+    ) -> Result<Self, String> {
+        let addresses = Addresses::of(client, url, links, &incarnation)?;
+        // The current document holds as many events as a page, once there are so many; and then
+        // there is a full page before it.
+        let archived = links.iter().any(|link| link.relation == Relation::PrevArchive);
+        let page_size = if archived { PageSize::new(range.len()).ok() } else { None };
+        Ok(Self { incarnation, addresses, head: range.last(), page_size })
+    }
+
+    /// That of a document with these header fields, if they are those of a current document.
+    fn of_headers(client: &Client, url: &Url, headers: &HeaderMap) -> Option<Self> {
+        let text = |name| headers.get(name)?.to_str().ok();
+        let cursor: Cursor = text(FEED_CURSOR)?.parse().ok()?;
+        let range = text(FEED_RANGE)?.parse().ok()?;
+        Self::new(client, url, cursor.incarnation, range, &links(headers)).ok()
+    }
+
+    /// Learns the id from the feed's smallest document, the tail after its head.
+    async fn with_id(self, client: &Client) -> Result<OpenFeed, ReadError> {
+        let url = &self.addresses.tail(self.head);
+        let accept = atom::MEDIA_TYPE;
+        let request = Request { url, accept, wait: None, fresh: true, validators: None };
+        let tail = match client.get(request).await? {
+            Response::Document(answer) => read(&answer)?,
+            Response::NotModified { .. } => unreachable!("there was no condition"),
+        };
+        if tail.incarnation.as_ref() == Some(&self.incarnation) {
+            return Ok(self.into_feed(tail.id));
+        }
+        let reason = format!("it is not of incarnation {}", self.incarnation);
+        Err(ReadError::Nonsense { url: url.to_string(), reason })
+    }
+
+    fn into_feed(self, id: String) -> OpenFeed {
+        let Self { incarnation, addresses, head, page_size } = self;
+        OpenFeed { id, incarnation, addresses, head, page_size }
+    }
 }
 
 /// The Atom document of an answer.

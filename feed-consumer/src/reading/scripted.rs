@@ -14,10 +14,11 @@ pub(crate) use feed::Feed;
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
+    pub(crate) method: String,
     /// Path and query.
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
-    /// How many requests for the same target came before.
+    /// How many requests with the same method for the same target came before.
     pub(crate) repeats: usize,
 }
 
@@ -84,6 +85,18 @@ impl Answer {
     /// A status and nothing else.
     pub(crate) fn status(status: &str) -> Self {
         Self::new(status, &[], b"")
+    }
+
+    /// The same to a request with HEAD.
+    fn without_body(mut self) -> Self {
+        let end = self.bytes.windows(4).position(|it| it == b"\r\n\r\n");
+        if let Some(end) = end {
+            self.bytes.truncate(end + 4);
+            if self.then == Then::Hang {
+                self.then = Then::Next;
+            }
+        }
+        self
     }
 
     /// The same, broken off before its last `count` bytes.
@@ -157,7 +170,10 @@ async fn serve(
 ) -> std::io::Result<()> {
     let mut connection = BufReader::new(connection);
     while let Some(asked) = next_request(&mut connection, log).await? {
-        let answer = script(&asked);
+        let answer = match &*asked.method {
+            "HEAD" => script(&asked).without_body(),
+            _ => script(&asked),
+        };
         connection.write_all(&answer.bytes).await?;
         connection.flush().await?;
         match answer.then {
@@ -177,7 +193,8 @@ async fn next_request(
     if connection.read_line(&mut line).await? == 0 {
         return Ok(None);
     }
-    let target = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut words = line.split(' ').map(str::to_owned);
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let mut headers = HeaderMap::new();
     loop {
         line.clear();
@@ -187,8 +204,8 @@ async fn next_request(
         headers.append(name, HeaderValue::from_str(value).unwrap());
     }
     let mut log = log.lock().unwrap();
-    let repeats = log.iter().filter(|it| it.target == target).count();
-    let asked = Asked { target, headers, repeats };
+    let repeats = log.iter().filter(|it| (&it.method, &it.target) == (&method, &target)).count();
+    let asked = Asked { method, target, headers, repeats };
     log.push(asked.clone());
     Ok(Some(asked))
 }

@@ -19,35 +19,35 @@ fn at_first(
 }
 
 #[tokio::test]
-async fn without_faults_seven_requests_do() {
-    assert_eq!(survive(|_, answer| answer).await, 7);
+async fn without_faults_eight_requests_do() {
+    assert_eq!(survive(|_, answer| answer).await, 8);
 }
 
 #[tokio::test]
 async fn errors_of_the_server_are_borne() {
-    assert!(survive(at_first(|_, _| Answer::status("500 Internal Server Error"))).await > 7);
-    assert!(survive(at_first(|_, _| Answer::status("404 Not Found"))).await > 7);
+    assert!(survive(at_first(|_, _| Answer::status("500 Internal Server Error"))).await > 8);
+    assert!(survive(at_first(|_, _| Answer::status("404 Not Found"))).await > 8);
     let busy = |_: &Asked, _| Answer::new("503 Busy", &[("retry-after", "0")], b"");
-    assert!(survive(at_first(busy)).await > 7);
+    assert!(survive(at_first(busy)).await > 8);
 }
 
 #[tokio::test]
 async fn half_an_answer_is_not_taken_for_the_whole() {
-    assert!(survive(at_first(|_, answer| answer.cut(100))).await > 7);
-    assert!(survive(at_first(|_, answer| answer.cut(1))).await > 7);
+    assert!(survive(at_first(|_, answer| answer.cut(100))).await > 8);
+    assert!(survive(at_first(|_, answer| answer.cut(1))).await > 8);
 }
 
 #[tokio::test]
 async fn nonsense_is_not_taken_for_a_feed() {
     let html = |_: &Asked, _| Answer::new("200 OK", &[("content-type", "text/html")], b"<p>Hello");
-    assert!(survive(at_first(html)).await > 7);
+    assert!(survive(at_first(html)).await > 8);
     let nonsense = |_: &Asked, _| {
         let media_type = feed_protocol::cloudevents::BATCH_MEDIA_TYPE;
         let headers =
             [("content-type", media_type), ("feed-range", "1-1"), ("feed-cursor", "k3v9x2:1")];
         Answer::new("200 OK", &headers, b"[{}]")
     };
-    assert!(survive(at_first(nonsense)).await > 7);
+    assert!(survive(at_first(nonsense)).await > 8);
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn a_page_that_leaves_something_out_is_not_passed_over() {
             answer
         }
     };
-    assert!(survive(at_first(lacking)).await > 7);
+    assert!(survive(at_first(lacking)).await > 8);
     let elsewhere = |asked: &Asked, answer: Answer| {
         if asked.target.ends_with("/pages/2") {
             answer.replaced("feed-range: 11-20", "feed-range: 12-21")
@@ -67,7 +67,7 @@ async fn a_page_that_leaves_something_out_is_not_passed_over() {
             answer
         }
     };
-    assert!(survive(at_first(elsewhere)).await > 7);
+    assert!(survive(at_first(elsewhere)).await > 8);
 }
 
 #[tokio::test]
@@ -90,6 +90,31 @@ async fn pages_too_large_to_be_read_are_read_as_tails() {
         }
     };
     survive(large).await;
+}
+
+#[tokio::test]
+async fn a_feed_is_opened_however_large_its_current_document_is() {
+    let large = |asked: &Asked, answer: Answer| {
+        if asked.target == FEED && asked.method == "GET" {
+            let headers = [("content-type", feed_protocol::atom::MEDIA_TYPE)];
+            Answer::with_length("200 OK", &headers, b"<feed", "99999999999")
+        } else {
+            answer
+        }
+    };
+    assert_eq!(survive(large).await, 8);
+}
+
+#[tokio::test]
+async fn a_feed_is_opened_by_its_document_where_header_fields_do_not_tell() {
+    let stripped = |asked: &Asked, answer: Answer| {
+        if asked.target == FEED { answer.replaced("feed-cursor", "x-cursor") } else { answer }
+    };
+    assert_eq!(survive(stripped).await, 8);
+    let without_head = |asked: &Asked, answer| {
+        if asked.method == "HEAD" { Answer::status("405 Method Not Allowed") } else { answer }
+    };
+    assert_eq!(survive(without_head).await, 8);
 }
 
 #[tokio::test]

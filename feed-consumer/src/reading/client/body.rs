@@ -1,6 +1,7 @@
 //! The whole of an answer's body, or why not.
 
 use bytes::{Bytes, BytesMut};
+use http::Method;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
@@ -20,7 +21,12 @@ pub(super) async fn read(
     if expected > max_bytes as u64 {
         return Err(too_large());
     }
-    let timed_out = |what, limit| ReadError::TimedOut { url: url.to_string(), what, limit };
+    let timed_out = |what, limit| ReadError::TimedOut {
+        method: Method::GET,
+        url: url.to_string(),
+        what,
+        limit,
+    };
     let end = Instant::now() + limits.whole;
     let mut body = BytesMut::with_capacity(usize::try_from(expected).unwrap_or_default());
     loop {
@@ -35,6 +41,7 @@ pub(super) async fn read(
                 }
             })?
             .map_err(|error| ReadError::Transport {
+                method: Method::GET,
                 url: url.to_string(),
                 what: "the answer broke off",
                 source: innermost(error),

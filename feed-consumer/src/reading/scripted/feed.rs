@@ -94,6 +94,9 @@ impl Feed {
                 }
                 let last = after.advanced_by(self.page_size.get()).min(self.head());
                 let range = PositionRange::after(after, last);
+                if asked.header("accept") == Some(atom::MEDIA_TYPE) {
+                    return self.tail_in_atom(range);
+                }
                 self.batch(range, self.slice(range), query)
             }
             _ => Answer::status("404 Not Found"),
@@ -117,11 +120,40 @@ impl Feed {
         if let Some(full) = self.page_size.newest_full_page(head) {
             links.push(Link::new(Relation::PrevArchive, to.page(full) + &query));
         }
+        let field: Vec<_> =
+            links.iter().map(|it| format!("<{}>; rel=\"{}\"", it.href, it.relation)).collect();
+        let mut events = self.slice(range);
+        events.reverse();
+        let body = self.atom(range, links, to, events);
+        let (range, cursor) = (range.to_string(), self.cursor(range).to_string());
+        let headers = [
+            ("content-type", atom::MEDIA_TYPE),
+            (FEED_RANGE, &range),
+            (FEED_CURSOR, &cursor),
+            ("link", &field.join(", ")),
+        ];
+        Answer::new("200 OK", &headers, &body)
+    }
+
+    fn tail_in_atom(&self, range: PositionRange) -> Answer {
+        let to = Addresses::from_page(&"orders".parse().unwrap());
+        let links = vec![Link::new(Relation::Current, to.current())];
+        let body = self.atom(range, links, to, self.slice(range));
+        Answer::new("200 OK", &[("content-type", atom::MEDIA_TYPE)], &body)
+    }
+
+    fn atom(
+        &self,
+        range: PositionRange,
+        links: Vec<Link>,
+        addresses: Addresses,
+        events: Vec<Recorded>,
+    ) -> Vec<u8> {
         let entry = |recorded: Recorded| Entry {
             iri: format!("tag:shop.example,2026-11-21:orders:{}", recorded.position),
             recorded,
         };
-        let document = Document {
+        atom::write_document(&Document {
             feed_iri: self.iri.clone(),
             title: "orders".into(),
             incarnation: self.incarnation.clone(),
@@ -129,11 +161,13 @@ impl Feed {
             archive: false,
             range,
             links,
-            addresses: to,
-            entries: self.slice(range).into_iter().rev().map(entry).collect(),
-        };
-        let headers = [("content-type", atom::MEDIA_TYPE)];
-        Answer::new("200 OK", &headers, &atom::write_document(&document))
+            addresses,
+            entries: events.into_iter().map(entry).collect(),
+        })
+    }
+
+    fn cursor(&self, range: PositionRange) -> Cursor {
+        Cursor { incarnation: self.incarnation.clone(), position: range.last() }
     }
 
     fn batch(&self, range: PositionRange, mut events: Vec<Recorded>, query: &str) -> Answer {
@@ -142,8 +176,7 @@ impl Feed {
         }
         let mut body = Vec::new();
         cloudevents::write_batch(&events, &mut body);
-        let cursor =
-            Cursor { incarnation: self.incarnation.clone(), position: range.last() }.to_string();
+        let cursor = self.cursor(range).to_string();
         let headers = [
             ("content-type", cloudevents::BATCH_MEDIA_TYPE),
             (FEED_RANGE, &range.to_string()),
