@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use feed_protocol::{Incarnation, Position, Recorded};
 use tokio::time::Instant;
-use tracing::debug;
+use tracing::info;
 use url::Url;
 
 use self::documents::{Answer, Wanted};
@@ -43,6 +43,8 @@ pub(crate) struct FeedReader {
     last: Last,
     /// Pages have failed since the last success.
     pages_failed: bool,
+    /// It has been said that pages are too large.
+    said_too_large: bool,
     /// What the feed said of itself; `None` after an interruption.
     standing: Option<Standing>,
 }
@@ -94,6 +96,7 @@ impl FeedReader {
             position,
             last: Last::new(last),
             pages_failed: false,
+            said_too_large: false,
             standing: Some(Standing::new(feed, position)),
         }
     }
@@ -199,7 +202,9 @@ impl FeedReader {
             Ok(Answer::Run(run)) => run,
             Ok(Answer::NotModified(_)) => return Ok(None),
             Err(error @ ReadError::TooLarge { .. }) => {
-                debug!(%error, "reading tails instead of a page");
+                if !std::mem::replace(&mut self.said_too_large, true) {
+                    info!("{error}: reading shorter runs of events (tails) instead of pages");
+                }
                 return Ok(None);
             }
             Err(error) => return Err(error),
