@@ -3,6 +3,7 @@
 mod feed;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -26,6 +27,8 @@ pub(crate) struct Asked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     bytes: Vec<u8>,
+    /// What follows, one byte in each of these times.
+    drips: Option<(Vec<u8>, Duration)>,
     then: Then,
 }
 
@@ -74,7 +77,7 @@ impl Answer {
         }
         let bytes = [head.as_bytes(), b"\r\n", body].concat();
         let is_whole = length == body.len().to_string();
-        Self { bytes, then: if is_whole { Then::Next } else { Then::Close } }
+        Self { bytes, drips: None, then: if is_whole { Then::Next } else { Then::Close } }
     }
 
     /// A redirect.
@@ -110,6 +113,12 @@ impl Answer {
         Self { then: Then::Close, ..self }
     }
 
+    /// The same, with its last `count` bytes coming one by one.
+    pub(crate) fn dripped(mut self, count: usize, pace: Duration) -> Self {
+        self.drips = Some((self.bytes.split_off(self.bytes.len() - count), pace));
+        self
+    }
+
     /// The same, standing still before its last `count` bytes.
     pub(crate) fn hung(self, count: usize) -> Self {
         Self { then: Then::Hang, ..self.cut(count) }
@@ -117,9 +126,9 @@ impl Answer {
 
     /// The same, with a piece of its text replaced.
     pub(crate) fn replaced(self, from: &str, to: &str) -> Self {
-        let text = String::from_utf8(self.bytes).unwrap();
+        let text = String::from_utf8(self.bytes.clone()).unwrap();
         assert!(text.contains(from), "{from:?} is not in {text}");
-        Self { bytes: text.replace(from, to).into_bytes(), then: Then::Close }
+        Self { bytes: text.replace(from, to).into_bytes(), then: Then::Close, ..self }
     }
 }
 
@@ -176,6 +185,14 @@ async fn serve(
         };
         connection.write_all(&answer.bytes).await?;
         connection.flush().await?;
+        if let Some((bytes, pace)) = answer.drips {
+            let mut ticks = tokio::time::interval(pace);
+            for byte in bytes {
+                ticks.tick().await;
+                connection.write_all(&[byte]).await?;
+                connection.flush().await?;
+            }
+        }
         match answer.then {
             Then::Next => {}
             Then::Close => break,

@@ -75,9 +75,33 @@ async fn silence_is_an_error_before_the_answer_and_within() {
     let limits = Limits { between_bytes: SOON, ..Limits::default() };
     let error = get_within(limits, move |_| ok().hung(1)).await;
     assert_eq!(error, "GET /start: no more of the answer within 50ms");
-    let limits = Limits { whole: SOON, ..Limits::default() };
+    let limits = Limits { whole: SOON, slowest: u32::MAX, ..Limits::default() };
     let error = get_within(limits, move |_| ok().hung(1)).await;
     assert_eq!(error, "GET /start: the answer did not end within 50ms");
+}
+
+#[tokio::test]
+async fn an_answer_that_only_drips_is_cut_off_and_a_slow_one_is_not() {
+    let pace = Duration::from_millis(20);
+    let ok = move |_: &Asked| Answer::new("200 OK", &[], &BODY).dripped(1000, pace);
+    // The bytes come well before the longest silence is over, and hardly add to the time.
+    let limits = Limits { whole: SOON, slowest: 1_000_000, ..Limits::default() };
+    let error = get_within(limits, ok).await;
+    assert_eq!(error, "GET /start: the answer did not end within 50ms");
+    // Each byte gives more time than it takes.
+    let slow = move |_: &Asked| Answer::new("200 OK", &[], &BODY).dripped(20, pace);
+    let limits = Limits { whole: SOON, slowest: 2_000, ..Limits::default() };
+    assert_eq!(get_within(limits, slow).await, "1000 bytes");
+}
+
+#[test]
+fn a_byte_a_second_is_too_slow_and_the_largest_document_over_a_weak_line_is_not() {
+    let limits = Limits::default();
+    let longest = |rate: usize| {
+        (0..10_000).find(|seconds| limits.time_for(rate * seconds).as_secs() < *seconds as u64)
+    };
+    assert_eq!(longest(1), Some(61));
+    assert_eq!(longest(20 * 1024), None);
 }
 
 #[tokio::test]

@@ -27,15 +27,16 @@ pub(super) async fn read(
         what,
         limit,
     };
-    let end = Instant::now() + limits.whole;
+    let begun = Instant::now();
     let mut body = BytesMut::with_capacity(usize::try_from(expected).unwrap_or_default());
     loop {
-        let left = end.saturating_duration_since(Instant::now());
+        let whole = limits.time_for(body.len());
+        let left = whole.saturating_sub(begun.elapsed());
         let chunk = timeout(limits.between_bytes.min(left), response.chunk())
             .await
             .map_err(|_| {
                 if left <= limits.between_bytes {
-                    timed_out("the answer did not end", limits.whole)
+                    timed_out("the answer did not end", whole)
                 } else {
                     timed_out("no more of the answer", limits.between_bytes)
                 }
