@@ -170,7 +170,9 @@ impl<H> ConsumerBuilder<H> {
     }
 
     /// How long failures in a row are borne, of reading or of handling one event, before the
-    /// subscription ends with an error. For ever if `None`.
+    /// subscription ends with an error. For ever if `None`. The time counts from the first failure;
+    /// a request that is under way when it is over may still succeed. A server that asks for a
+    /// longer wait (`Retry-After`) is given up at once.
     ///
     /// If not set: for ever, or for five minutes if the subscription is to end by itself, since
     /// then somebody waits for it.

@@ -13,7 +13,8 @@ use super::backoff::Backoff;
 pub(crate) struct Patience {
     /// How long to wait between tries.
     pub(crate) backoff: Backoff,
-    /// How long failures in a row may last; for ever, if there is no limit.
+    /// How long failures in a row may last; for ever, if there is no limit. A server that asks for
+    /// a wait that ends later is not waited for.
     pub(crate) give_up_after: Option<Duration>,
 }
 
@@ -70,10 +71,18 @@ impl Failures {
         let message = chain(error);
         let is_new = self.message != message;
         self.message = message;
-        let delay = self.patience.backoff.delay(self.count).max(at_least.unwrap_or_default());
-        let in_time =
-            self.patience.give_up_after.is_none_or(|limit| since.elapsed() + delay <= limit);
-        Failure { count: self.count, is_new, next_try: in_time.then_some(delay) }
+        let delay = self.patience.backoff.delay(self.count);
+        let at_least = at_least.unwrap_or_default();
+        let next_try = match self.patience.give_up_after {
+            None => Some(delay.max(at_least)),
+            Some(limit) => {
+                let left = limit.saturating_sub(since.elapsed());
+                // The last try is at the very end of the time, and not before it.
+                let delay = delay.min(left).max(at_least);
+                (!left.is_zero() && delay <= left).then_some(delay)
+            }
+        };
+        Failure { count: self.count, is_new, next_try }
     }
 }
 
@@ -121,6 +130,18 @@ mod tests {
     fn a_server_can_ask_for_more_time_than_the_backoff() {
         let asked = failures(None).add(&error("busy"), Some(SECOND * 90));
         assert_eq!(asked.next_try, Some(SECOND * 90));
+    }
+
+    #[test]
+    fn patience_lasts_for_the_time_stated_however_long_the_wait_would_be() {
+        let backoff = Backoff { first: SECOND * 60, cap: SECOND * 60 };
+        let patience = Patience { backoff, give_up_after: Some(SECOND * 10) };
+        for _ in 0..100 {
+            let next_try = Failures::new(patience).add(&error("busy"), None).next_try;
+            assert!(next_try.is_some_and(|wait| wait <= SECOND * 10), "{next_try:?}");
+        }
+        let none = Patience { give_up_after: Some(Duration::ZERO), ..patience };
+        assert_eq!(Failures::new(none).add(&error("busy"), None).next_try, None);
     }
 
     #[test]
