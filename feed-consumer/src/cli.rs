@@ -19,7 +19,7 @@ use clap::Parser;
 use feed_consumer::{Consumer, ConsumerBuilder, Exec, Handler, Print, Window};
 use tracing::info;
 
-use self::args::{Cli, Command, RunArgs, Sink};
+use self::args::{Cli, Command, RunArgs, Sink, check_environment};
 use self::exit::Failed;
 use self::signals::Signals;
 use self::terminal::Terminal;
@@ -34,6 +34,7 @@ pub(crate) async fn run() -> ExitCode {
 
 async fn try_run() -> Result<(), Failed> {
     let cli = Cli::try_parse()?;
+    check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
     let terminal = Terminal::new(cli.log_filter());
     match cli.command {
         Command::Run(args) => run_subscription(args, &terminal).await,

@@ -234,6 +234,9 @@ async fn what_cannot_be_run_is_refused_with_one_line() {
     ] {
         subscription.run(arguments).await.expect_refusal(2, names);
     }
+    let mut misspelt = subscription.command(&["--print", "--until-idle"]);
+    misspelt.env("FEED_CONSUMER_GRUOP", "billing");
+    run(misspelt).await.expect_refusal(2, &["FEED_CONSUMER_GRUOP", "FEED_CONSUMER_GROUP"]);
     for url in ["nonsense", "ftp://a/b", "http://", "/feeds/orders"] {
         let bad = Subscription::to_url(url);
         bad.run(&["--print"]).await.expect_refusal(2, &["URL"]);

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use feed_consumer::{Schedule, Start};
 use tracing_subscriber::filter::Targets;
 
@@ -148,6 +148,23 @@ impl Cli {
     }
 }
 
+/// Refuses variables that look like settings and are none: a misspelt one would be passed over in
+/// silence.
+pub(super) fn check_environment(names: impl Iterator<Item = String>) -> Result<(), Failed> {
+    let command = Cli::command();
+    let commands = std::iter::once(&command).chain(command.get_subcommands());
+    let arguments = commands.flat_map(clap::Command::get_arguments);
+    let known: Vec<&str> = arguments.filter_map(|it| it.get_env()?.to_str()).collect();
+    for name in names {
+        if name.starts_with("FEED_CONSUMER_") && !known.contains(&name.as_str()) {
+            return Err(Failed::Usage(format!(
+                "the environment sets {name}, which is no setting: unset it, or name one of {known:?}"
+            )));
+        }
+    }
+    Ok(())
+}
+
 impl RunArgs {
     /// What is to be done with events.
     pub(super) fn sink(&self) -> Result<Sink<'_>, Failed> {
@@ -170,8 +187,6 @@ impl RunArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn parse(args: &[&str]) -> Result<RunArgs, String> {
@@ -185,6 +200,15 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_unknown_variable_is_refused_by_name() {
+        let check = |names: &[&str]| check_environment(names.iter().map(|it| (*it).to_owned()));
+        check(&["PATH", "FEED_SERVER_LISTEN", "FEED_CONSUMER_LOG", "FEED_CONSUMER_GROUP"]).unwrap();
+        let error = check(&["FEED_CONSUMER_GRUOP"]).unwrap_err().to_string();
+        assert!(error.contains("FEED_CONSUMER_GRUOP"), "{error}");
+        assert!(error.contains("\"FEED_CONSUMER_GROUP\""), "{error}");
     }
 
     #[test]
