@@ -16,7 +16,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
-use feed_consumer::{Consumer, ConsumerBuilder, Exec, Handler, Print, Window};
+use feed_consumer::{Consumer, ConsumerBuilder, Ended, Exec, Handler, Print, Window};
 use tracing::info;
 
 use self::args::{Cli, Command, RunArgs, Sink, check_environment};
@@ -79,6 +79,9 @@ async fn run_to_end<H: Handler>(
     };
     drop(progress);
     let summary = ended?;
+    if summary.ended == Ended::Closed {
+        return Err(Failed::Unread(summary.position));
+    }
     info!(
         handled = summary.handled,
         position = %summary.position,

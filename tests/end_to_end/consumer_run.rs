@@ -167,20 +167,23 @@ async fn an_event_is_one_line_whatever_its_data_is() {
 }
 
 #[tokio::test]
-async fn when_nobody_reads_any_more_it_ends() {
+async fn when_nobody_reads_any_more_it_ends_and_says_so() {
     let server = ServerProcess::start().await;
     server.publish_orders(5).await;
     let subscription = Subscription::to(&server, "orders");
     let print = subscription.command(&["--print"]);
     let mut piped = command("sh");
-    piped.args(["-c", "\"$0\" \"$@\" | head -n 2"]).arg(print.get_program()).args(print.get_args());
+    piped.args(["-c", "{ \"$0\" \"$@\"; echo $? > code; } | head -n 2"]);
+    piped.arg(print.get_program()).args(print.get_args()).current_dir(subscription.file(""));
     let piped = feed_tests::process::Process::start(piped);
     piped.lines(2).await;
     // It notices when it has something to say.
     for n in 6..=8 {
         server.publish_one("orders", &order(n)).await;
     }
-    piped.ended().await.expect_code(0);
+    let ended = piped.ended().await.expect_code(0);
+    assert_eq!(subscription.lines_of("code"), ["4"]);
+    assert!(last_line(&ended.stderr).contains("nobody reads"), "{}", ended.stderr);
 }
 
 #[tokio::test]

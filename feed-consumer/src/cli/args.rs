@@ -28,7 +28,8 @@ Exit codes:
   0  ended as asked: everything handled (--until-idle), or SIGTERM or SIGINT
   1  the subscription cannot go on; one line says what, where, and the remedy
   2  the command line or the configuration is wrong
-  3  an event could not be handled for too long (--give-up-after)";
+  3  an event could not be handled for too long (--give-up-after)
+  4  nobody reads the output of --print any more; what was not taken is written again next time";
 
 const EXEC_HELP: &str = "\
 Run a command (through sh -c) for each event

@@ -5,6 +5,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use feed_consumer::{ConfigError, ConsumerError, Ended, StoreError};
+use feed_protocol::Position;
 
 /// Why the program did not do what it was asked to.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(super) enum Failed {
     Signals(std::io::Error),
     /// A second signal came.
     Interrupted,
+    /// Whoever read the output has left, before the end. The cursor stands here.
+    Unread(Position),
 }
 
 impl Failed {
@@ -48,6 +51,7 @@ impl Failed {
                 _ => 1,
             },
             Self::Signals(_) | Self::Interrupted => 1,
+            Self::Unread(_) => 4,
         }
     }
 }
@@ -85,6 +89,11 @@ impl fmt::Display for Failed {
                 }
             }
             Self::Signals(error) => write!(f, "the system does not tell of signals: {error}"),
+            Self::Unread(position) => write!(
+                f,
+                "nobody reads the output any more; what comes after position {position} is written \
+                 again at the next start"
+            ),
             Self::Interrupted => f.write_str(
                 "ended at once, at a second signal; the event in hand will be handled again",
             ),
@@ -119,7 +128,6 @@ pub(super) fn reason(ended: Ended) -> &'static str {
     match ended {
         Ended::Idle => "everything that the feed holds is handled",
         Ended::Shutdown => "a signal asked for it",
-        Ended::Closed => "nobody reads the output any more",
         _ => "as asked",
     }
 }
