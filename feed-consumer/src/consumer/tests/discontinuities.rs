@@ -44,7 +44,9 @@ async fn change_while_following(
         }
         change(&mut feed.lock().unwrap());
     };
-    let (ended, ()) = tokio::join!(consumer.run(std::future::pending()), changing);
+    let mut passed = consumer.progress();
+    let unnoticed = async move { drop(passed.wait_for(|it| it.position > at(25)).await) };
+    let (ended, ()) = tokio::join!(consumer.run(unnoticed), changing);
     let error = ended.unwrap_err();
     assert_eq!(setup.take(), (1..=25).collect::<Vec<_>>());
     let ConsumerError::Discontinuity(found) = error else { panic!("{error:?}") };
