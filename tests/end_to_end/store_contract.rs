@@ -8,6 +8,7 @@ mod concurrency;
 mod feeds;
 mod given;
 mod identity;
+mod meddling;
 mod model;
 mod postgres;
 mod reading;
@@ -24,6 +25,9 @@ use feed_server::store::EventStore;
 trait Database: Sync {
     /// Opens the database, as a process of its own would.
     fn open(&self) -> impl Future<Output = Arc<dyn EventStore>> + Send;
+
+    /// Does with it what no program of ours would do: runs statements of somebody else's.
+    fn meddle(&self, statements: &str) -> impl Future<Output = ()> + Send;
 }
 
 macro_rules! promises {
@@ -61,6 +65,11 @@ macro_rules! promises {
                 a_uuid_becomes_a_urn_and_any_other_id_a_tag,
                 a_uuid_used_by_another_source_gets_a_tag_iri,
                 a_refused_request_uses_up_no_uuid;
+            meddling:
+                a_clock_that_is_set_back_does_not_set_a_feed_back,
+                a_row_that_this_program_did_not_write_is_named,
+                a_feed_without_its_feed_row_is_noticed,
+                a_feed_without_its_events_is_noticed;
             model:
                 a_model_predicts_every_answer,
                 many_writers_leave_what_they_were_told;
