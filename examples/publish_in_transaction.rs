@@ -119,7 +119,7 @@ async fn do_business(orders: &Orders, store: &dyn EventStore) -> anyhow::Result<
     let (mut placed, mut refused) = (0, 0);
     for customers in all.chunks(8) {
         let mut at_once = tokio::task::JoinSet::new();
-        for order in customers.iter().cloned() {
+        for order in customers.to_vec() {
             let orders = orders.clone();
             at_once.spawn(async move { orders.place(&order).await });
         }
