@@ -1,6 +1,6 @@
 //! Conditional requests (RFC 9110, section 13).
 
-use feed_tests::events::{BATCH, STRUCTURED, order};
+use feed_tests::events::{BATCH, STRUCTURED, order, typed};
 use feed_tests::{Answer, ServerProcess, eventually};
 
 /// The addresses of every kind of document, on a feed with a full page.
@@ -143,5 +143,48 @@ async fn by_date_an_older_copy_is_replaced_and_a_tag_wins_over_a_date() {
         with("not a date").send().await.expect(200);
         with(late).header("if-none-match", "\"other\"").send().await.expect(200);
         with(early).header("if-none-match", etag).send().await.expect(304);
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_shows_nothing_new_but_covers_more_has_changed_by_date_too() {
+    let server = ServerProcess::with_page_size(3).await;
+    server.publish_orders(7).await;
+    server.publish_one("orders", &typed("rare", 8)).await;
+    let folder = server.folder("orders").await;
+    let mut paths = vec!["/feeds/orders?type=rare".to_owned(), "/feeds/orders?type=zz".to_owned()];
+    // Two events more fill page 3 and open page 4.
+    for rest in ["pages/3?type=zz", "pages/3?type=rare", "after/6?type=zz", "after/8?type=zz"] {
+        paths.push(format!("{folder}/{rest}"));
+    }
+    // Its range, and with it its link to what is newer, reaches to the head.
+    paths.push("/feeds/orders/subjects/customer-1".to_owned());
+    for n in 9..=10 {
+        let late = "Fri, 01 Jan 2100 00:00:00 GMT";
+        eventually("the end of the newest event's second", async || {
+            let answer = server.get("/feeds/orders").header("if-modified-since", late).send().await;
+            (answer.status == 304).then_some(())
+        })
+        .await;
+        let mut copies = Vec::new();
+        for path in &paths {
+            copies.push(server.get(path).send().await.expect(200));
+        }
+        server.publish_one("orders", &typed("common", n)).await;
+        eventually("the end of the event's second", async || {
+            let answer = server.get("/feeds/orders").header("if-modified-since", late).send().await;
+            (answer.status == 304).then_some(())
+        })
+        .await;
+        for (path, copy) in paths.iter().zip(copies) {
+            // Where a document has no date, RFC 9110 (section 13.1.3) lets a client take that of
+            // the answer.
+            let date = if copy.has("last-modified") { "last-modified" } else { "date" };
+            let answer = server.get(path).header("if-modified-since", copy.header(date));
+            let answer = answer.send().await;
+            if answer.header("etag") != copy.header("etag") {
+                answer.expect(200);
+            }
+        }
     }
 }

@@ -51,7 +51,9 @@ pub(super) async fn answer(
     let headers = response.headers_mut();
     headers.reserve(12);
     headers.insert(ETAG, variant.etag.clone());
-    headers.insert(LAST_MODIFIED, rendered.last_modified.clone());
+    if let Some(date) = &rendered.last_modified {
+        headers.insert(LAST_MODIFIED, date.clone());
+    }
     headers.insert(VARY, if waitable { VARY_WAITING } else { VARY_PLAIN });
     headers.insert(HeaderName::from_static(FEED_RANGE), rendered.feed_range.clone());
     headers.insert(HeaderName::from_static(FEED_CURSOR), rendered.feed_cursor.clone());
@@ -123,10 +125,13 @@ fn not_modified(request: &HeaderMap, etag: &HeaderValue, rendered: &Rendered) ->
     if let Some(passes) = if_none_match(request, etag) {
         return !passes;
     }
-    let Some(since) = request.typed_get::<IfModifiedSince>() else { return false };
+    let (Some(since), Some(modified)) = (request.typed_get::<IfModifiedSince>(), rendered.modified)
+    else {
+        return false;
+    };
     // Another event may yet come within the second of the newest one, and would bear its date.
-    let second_is_over = clock::now().timestamp() > rendered.updated.timestamp();
-    second_is_over && !since.is_modified(rendered.updated.into())
+    let second_is_over = clock::now().timestamp() > modified.timestamp();
+    second_is_over && !since.is_modified(modified.into())
 }
 
 /// Leads on to another address, which may be another one the next time.

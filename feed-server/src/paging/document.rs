@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use chrono::{DateTime, Utc};
 use feed_protocol::document::Document;
 use feed_protocol::event::Subject;
 use feed_protocol::link::{Addresses, Link, Relation};
@@ -28,6 +29,8 @@ pub(super) struct Assembled {
     document: Document,
     /// The value of the `Link` field, absolute where a public URL is known.
     link: String,
+    /// When the document became what it is, where that is known.
+    modified: Option<DateTime<Utc>>,
 }
 
 /// Puts together the document of a place from what was read there, oldest first.
@@ -39,6 +42,7 @@ pub(super) fn assemble(
     public_url: Option<&Url>,
 ) -> Assembled {
     let feed = &live.feed;
+    let modified = modified(&slice);
     let Slice { head, range, mut entries } = slice;
     let query = filter.query();
     let public = public_url
@@ -82,13 +86,26 @@ pub(super) fn assemble(
         addresses,
         entries,
     };
-    Assembled { document, link }
+    Assembled { document, link, modified }
+}
+
+/// When a document that shows a slice became what it is: when the last position that it covers was
+/// filled. A document changes with that position even if it does not show it, since its range and
+/// its links do. Where a filter hides the event there, and others follow, nobody has read its date.
+fn modified(slice: &Slice) -> Option<DateTime<Utc>> {
+    let last = slice.range.last();
+    let newest = slice.entries.last().map(|entry| &entry.recorded);
+    match newest {
+        Some(recorded) if recorded.position == last => Some(recorded.updated),
+        _ if slice.head.position == last => Some(slice.head.updated),
+        _ => None,
+    }
 }
 
 impl Assembled {
     /// The document's bytes and header fields.
     pub(super) fn render(self, representation: Representation) -> Rendered {
-        let Self { document, link } = self;
+        let Self { document, link, modified } = self;
         let bytes = match representation {
             Representation::Atom => atom::write_document(&document),
             Representation::CloudEventsBatch | Representation::CloudEvent => {
@@ -101,7 +118,7 @@ impl Assembled {
         Rendered::new(Parts {
             incarnation: document.incarnation,
             range: document.range,
-            updated: document.updated,
+            modified,
             immutable: document.archive,
             content_type: HeaderValue::from_static(representation.content_type()),
             link,
@@ -160,7 +177,7 @@ fn entry_parts(live: &LiveFeed, recorded: &Recorded) -> Parts {
     Parts {
         incarnation: live.feed.incarnation.clone(),
         range: PositionRange::after(recorded.position.back_by(1), recorded.position),
-        updated: recorded.updated,
+        modified: Some(recorded.updated),
         immutable: true,
         content_type: HeaderValue::from_static("application/octet-stream"),
         link: String::new(),

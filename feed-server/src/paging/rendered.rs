@@ -18,13 +18,13 @@ const MIN_CODED_BYTES: usize = 512;
 pub(crate) struct Rendered {
     /// The positions that it covers.
     pub(crate) range: PositionRange,
-    /// When its newest entry was accepted.
-    pub(crate) updated: DateTime<Utc>,
+    /// When it became what it is, where that is known.
+    pub(crate) modified: Option<DateTime<Utc>>,
     /// Whether it can never change.
     pub(crate) immutable: bool,
     shown: usize,
     pub(crate) content_type: HeaderValue,
-    pub(crate) last_modified: HeaderValue,
+    pub(crate) last_modified: Option<HeaderValue>,
     pub(crate) feed_range: HeaderValue,
     pub(crate) feed_cursor: HeaderValue,
     /// The value of `Link`, when the document has links.
@@ -47,7 +47,7 @@ pub(crate) struct Variant {
 pub(crate) struct Parts {
     pub(crate) incarnation: Incarnation,
     pub(crate) range: PositionRange,
-    pub(crate) updated: DateTime<Utc>,
+    pub(crate) modified: Option<DateTime<Utc>>,
     pub(crate) immutable: bool,
     pub(crate) content_type: HeaderValue,
     pub(crate) link: String,
@@ -58,7 +58,7 @@ pub(crate) struct Parts {
 
 impl Rendered {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { incarnation, range, updated, immutable, content_type, link, bytes, shown } =
+        let Parts { incarnation, range, modified, immutable, content_type, link, bytes, shown } =
             parts;
         let bytes = Bytes::from(bytes);
         let tag = format!("{incarnation}-{:032x}", xxh3_128(&bytes));
@@ -66,11 +66,11 @@ impl Rendered {
         let cursor = Cursor { incarnation, position: range.last() };
         Self {
             range,
-            updated,
+            modified,
             immutable,
             shown,
             content_type,
-            last_modified: header(&httpdate::fmt_http_date(updated.into())),
+            last_modified: modified.map(|it| header(&httpdate::fmt_http_date(it.into()))),
             feed_range: header(&range.to_string()),
             feed_cursor: header(&cursor.to_string()),
             link: (!link.is_empty()).then(|| header(&link)),

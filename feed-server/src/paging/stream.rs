@@ -29,7 +29,7 @@ pub(super) fn render_blocks(live: &LiveFeed, slice: &Slice) -> Rendered {
     Rendered::new(Parts {
         incarnation: live.feed.incarnation.clone(),
         range: slice.range,
-        updated: slice.head.updated,
+        modified: None,
         immutable: false,
         content_type: HeaderValue::from_static("text/event-stream"),
         link: String::new(),
