@@ -38,8 +38,13 @@ const FEED_UPDATED: &str = "feedupdated";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloudEventsError {
     /// Not JSON, or not of the shape of CloudEvents.
-    #[error("{0}")]
-    Malformed(String),
+    #[error("{}{reason}", member(*.index))]
+    Malformed {
+        /// The place in the batch, from 0, of the member that is no object.
+        index: Option<usize>,
+        /// What is wrong.
+        reason: String,
+    },
     /// More members than allowed.
     #[error("a batch of more than {limit} events")]
     TooMany {
@@ -47,13 +52,17 @@ pub enum CloudEventsError {
         limit: usize,
     },
     /// A member that is no event.
-    #[error("{}{error}", .index.map(|index| format!("event {index} of the batch: ")).unwrap_or_default())]
+    #[error("{}{error}", member(*.index))]
     Invalid {
         /// Its place in the batch, from 0.
         index: Option<usize>,
         /// What is wrong with it.
         error: InvalidEvent,
     },
+}
+
+fn member(index: Option<usize>) -> String {
+    index.map(|index| format!("event {index} of the batch: ")).unwrap_or_default()
 }
 
 impl From<InvalidEvent> for CloudEventsError {

@@ -233,10 +233,7 @@ pub struct Appended {
 pub enum Refusal {
     /// The feed, or an earlier event of the request, has the same source and id and says
     /// something else.
-    #[error(
-        "event {index}: source {source_attribute} and id {id} {} with other content",
-        place(*existing)
-    )]
+    #[error("source {source_attribute} and id {id} stand {} with other content", place(*existing))]
     Conflict {
         /// Which event of the request, from 0.
         index: usize,
@@ -244,8 +241,8 @@ pub enum Refusal {
         source_attribute: Source,
         /// Its id.
         id: EventId,
-        /// Where the other one stands; in a conflict within the request, where the earlier one
-        /// would have stood; `None` if it waits in the outbox, where events have no place yet.
+        /// Where the other one stands; `None` if it is of the same request, and stored no more
+        /// than this one, or waits in the outbox, where events have no place yet.
         existing: Option<Position>,
     },
     /// The subject has another number of events than was expected.
@@ -263,7 +260,10 @@ pub enum Refusal {
 }
 
 fn place(existing: Option<Position>) -> String {
-    existing.map_or_else(|| "wait".to_owned(), |position| format!("stand at position {position}"))
+    existing.map_or_else(
+        || "in the same publish, or in one that waits for its place,".to_owned(),
+        |position| format!("at position {position}"),
+    )
 }
 
 /// What to read of a feed.

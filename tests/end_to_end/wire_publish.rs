@@ -166,17 +166,25 @@ async fn one_bad_member_keeps_the_whole_batch_out() {
     bad_json["data_base64"] = json!("e30gMQ==");
     let mut twin = order(2);
     twin["data"] = json!("another");
-    for (bad, status, kind, field) in [
-        (conflict, 409, "event-conflict", None),
-        (twin, 409, "event-conflict", None),
-        (without_type, 422, "invalid-event", Some("type")),
-        (bad_json, 422, "invalid-event", Some("data")),
+    let mut oversized = order(3);
+    oversized["data"] = json!("x".repeat(1 << 20));
+    for (bad, status, kind, field, position) in [
+        (conflict, 409, "event-conflict", None, Some(1)),
+        // The other one is of the same batch, and stands nowhere.
+        (twin, 409, "event-conflict", None, None),
+        (without_type, 422, "invalid-event", Some("type"), None),
+        (bad_json, 422, "invalid-event", Some("data"), None),
+        (oversized, 413, "too-large", None, None),
+        (Value::Null, 400, "bad-request", None, None),
+        (json!([]), 400, "bad-request", None, None),
     ] {
         let batch = json!([order(2), bad, order(4)]);
         let answer = server.post_json(FEED, &batch).send().await;
         let problem = answer.expect_problem(status, kind);
         assert_eq!(problem["index"], 1, "{problem}");
         assert_eq!(problem["field"].as_str(), field, "{problem}");
+        assert_eq!(problem["position"].as_u64(), position, "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("event 1 of the batch"), "{problem}");
     }
     for body in ["[{}, 1]", "{\"a\":1}", "[", "[{}]]", "", "null", "[\"\u{0}\"]"] {
         let answer = server.post(FEED, BATCH, body).send().await;
@@ -246,6 +254,8 @@ async fn the_same_id_with_other_content_is_a_conflict() {
         assert_eq!(problem["source"], "/shop");
         assert_eq!(problem["id"], "order-1");
         assert_eq!(problem["position"], 1);
+        assert!(problem.get("index").is_none(), "it is no batch: {problem}");
+        assert!(!problem["detail"].as_str().unwrap().contains("event 0"), "{problem}");
     }
     // JSON that means the same is other bytes.
     let text = event.to_string().replace("{\"n\":1}", "{\"n\": 1}");

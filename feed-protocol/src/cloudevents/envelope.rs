@@ -24,24 +24,30 @@ pub(super) fn many<'de, T>(
     limit: usize,
     read: fn(Members<'de>) -> Result<T, InvalidEvent>,
 ) -> Result<Vec<T>, CloudEventsError> {
-    let mut failure = None;
+    let (mut failure, mut reached) = (None, None);
     let mut json = serde_json::Deserializer::from_str(text(body)?);
-    let batch = Batch { limit, read, failure: &mut failure }.deserialize(&mut json);
+    let batch = Batch { limit, read, failure: &mut failure, reached: &mut reached };
+    let batch = batch.deserialize(&mut json);
     match (failure, batch.and_then(|batch| json.end().map(|()| batch))) {
         (Some(failure), _) => Err(failure),
-        (None, batch) => batch.map_err(malformed),
+        (None, batch) => batch.map_err(|error| CloudEventsError::Malformed {
+            // Where it is no JSON, the line and the column say more.
+            index: reached.filter(|_| error.is_data()),
+            reason: error.to_string(),
+        }),
     }
 }
 
 /// The whole body as text: checked at once, which is quicker than string by string.
 fn text(body: &[u8]) -> Result<&str, CloudEventsError> {
     str::from_utf8(body).map_err(|error| {
-        CloudEventsError::Malformed(format!("byte {} is not UTF-8", error.valid_up_to()))
+        let reason = format!("byte {} is not UTF-8", error.valid_up_to());
+        CloudEventsError::Malformed { index: None, reason }
     })
 }
 
 fn malformed(error: serde_json::Error) -> CloudEventsError {
-    CloudEventsError::Malformed(error.to_string())
+    CloudEventsError::Malformed { index: None, reason: error.to_string() }
 }
 
 /// Reads the members of an array, and stops at the first that is at fault or one too many.
@@ -50,6 +56,8 @@ struct Batch<'f, 'de, T> {
     read: fn(Members<'de>) -> Result<T, InvalidEvent>,
     /// Why it stopped, if not for the sake of the JSON.
     failure: &'f mut Option<CloudEventsError>,
+    /// The member that it reads.
+    reached: &'f mut Option<usize>,
 }
 
 impl<'de, T> DeserializeSeed<'de> for Batch<'_, 'de, T> {
@@ -69,8 +77,10 @@ impl<'de, T> Visitor<'de> for Batch<'_, 'de, T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Vec<T>, A::Error> {
         let mut batch = Vec::new();
-        while let Some(members) = array.next_element::<Members<'de>>()? {
+        loop {
             let index = batch.len();
+            *self.reached = Some(index);
+            let Some(members) = array.next_element::<Members<'de>>()? else { return Ok(batch) };
             let failure = if index == self.limit {
                 CloudEventsError::TooMany { limit: self.limit }
             } else {
@@ -85,6 +95,5 @@ impl<'de, T> Visitor<'de> for Batch<'_, 'de, T> {
             *self.failure = Some(failure);
             return Err(A::Error::custom("stopped"));
         }
-        Ok(batch)
     }
 }

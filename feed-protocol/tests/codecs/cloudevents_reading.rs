@@ -181,12 +181,18 @@ fn what_is_no_object_or_no_json_is_malformed() {
     ] {
         let result = read_event(body.as_bytes());
         let shown = &body[..body.len().min(20)];
-        assert!(matches!(result, Err(CloudEventsError::Malformed(_))), "{shown}: {result:?}");
+        assert!(matches!(result, Err(CloudEventsError::Malformed { .. })), "{shown}: {result:?}");
         let result = read_batch(body.as_bytes(), 10);
-        assert!(body == "[]" || matches!(result, Err(CloudEventsError::Malformed(_))), "{shown}");
+        assert!(
+            body == "[]" || matches!(result, Err(CloudEventsError::Malformed { .. })),
+            "{shown}"
+        );
     }
     let error = read_event(b"{\"id\":\"\xff\"}").unwrap_err();
-    assert_eq!(error, CloudEventsError::Malformed("byte 7 is not UTF-8".into()));
+    assert_eq!(
+        error,
+        CloudEventsError::Malformed { index: None, reason: "byte 7 is not UTF-8".into() }
+    );
 }
 
 #[test]
@@ -199,7 +205,7 @@ fn a_batch_names_its_bad_member() {
     assert_eq!(error, CloudEventsError::TooMany { limit: 1 });
     assert_eq!(error.to_string(), "a batch of more than 1 events");
     assert_eq!(read_batch(b"[]", 0), Ok(Vec::new()));
-    assert!(matches!(read_batch(b"[] x", 0), Err(CloudEventsError::Malformed(_))));
+    assert!(matches!(read_batch(b"[] x", 0), Err(CloudEventsError::Malformed { .. })));
 }
 
 #[test]

@@ -29,6 +29,29 @@ impl Failure {
         self.headers.insert(name, value);
         self
     }
+
+    /// Why a batch was not published, and for which of its events, if it is one alone that is at
+    /// fault. `oversized` is the first whose data is larger than the limit.
+    pub(super) fn of_batch(error: PublishError, oversized: Option<usize>) -> Self {
+        let index = match &error {
+            PublishError::Refused(Refusal::Conflict { index, .. }) => Some(*index),
+            PublishError::TooLarge { .. } => oversized,
+            _ => None,
+        };
+        let mut failure = Self::from(error);
+        if let Some(index) = index {
+            let problem = &mut failure.problem;
+            problem.detail = format!("event {index} of the batch: {}", problem.detail);
+        }
+        failure.with_index(index)
+    }
+
+    fn with_index(mut self, index: Option<usize>) -> Self {
+        if let Some(index) = index {
+            self.problem.members.insert("index".to_owned(), index.into());
+        }
+        self
+    }
 }
 
 impl From<Problem> for Failure {
@@ -80,9 +103,8 @@ impl From<PublishError> for Failure {
             PublishError::TooLarge { limit, .. } => {
                 Problem::new(ProblemType::TooLarge, detail).with("limit", limit).into()
             }
-            PublishError::Refused(Refusal::Conflict { index, source_attribute, id, existing }) => {
+            PublishError::Refused(Refusal::Conflict { source_attribute, id, existing, .. }) => {
                 let problem = Problem::new(ProblemType::EventConflict, detail)
-                    .with("index", index)
                     .with("source", source_attribute.as_str())
                     .with("id", id.as_str());
                 match existing {
@@ -136,17 +158,16 @@ impl From<CloudEventsError> for Failure {
     fn from(error: CloudEventsError) -> Self {
         let detail = error.to_string();
         match error {
-            CloudEventsError::Malformed(_) => Problem::new(ProblemType::BadRequest, detail).into(),
+            CloudEventsError::Malformed { index, .. } => {
+                Self::from(Problem::new(ProblemType::BadRequest, detail)).with_index(index)
+            }
             CloudEventsError::TooMany { limit } => {
                 Problem::new(ProblemType::TooLarge, detail).with("limit", limit).into()
             }
             CloudEventsError::Invalid { index, error } => {
                 let problem =
                     Problem::new(ProblemType::InvalidEvent, detail).with("field", error.field());
-                match index {
-                    Some(index) => problem.with("index", index).into(),
-                    None => problem.into(),
-                }
+                Self::from(problem).with_index(index)
             }
         }
     }

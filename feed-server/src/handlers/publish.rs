@@ -58,7 +58,14 @@ pub(crate) async fn post(
             one(&app, &live, &addresses, *event, &appended, representation).await
         }
         Stated::Batch(events) => {
-            let appended = app.publisher.publish_batch(&feed, events, expected_version).await?;
+            let limit = app.publisher.limits().max_data_bytes;
+            let is_oversized = |event: &Event| event.data().is_some_and(|it| it.len() > limit);
+            let oversized = events.iter().position(is_oversized);
+            let appended = app
+                .publisher
+                .publish_batch(&feed, events, expected_version)
+                .await
+                .map_err(|error| Failure::of_batch(error, oversized))?;
             Ok(batch(&addresses, &appended))
         }
     }

@@ -164,13 +164,16 @@ impl<'a> Ledger<'a> {
             let twin = same_id
                 .into_iter()
                 .flatten()
-                .map(|row| &self.rows[*row])
-                .find(|row| row.event.source() == event.source());
+                .map(|place| (*place, &self.rows[*place]))
+                .find(|(_, row)| row.event.source() == event.source());
             match twin {
-                Some(twin) if twin.event.has_same_content(event) => {
+                Some((_, twin)) if twin.event.has_same_content(event) => {
                     answers.push(twin.appended(false));
                 }
-                Some(twin) => return Err(conflict(Some(twin.position))),
+                // One of this request is refused with it, and stands nowhere.
+                Some((place, twin)) => {
+                    return Err(conflict((place < rows_before).then_some(twin.position)));
+                }
                 None => {
                     let id_taken = other_source || same_id.is_some();
                     let row = self.add(&request.feed, event, &identity, id_taken);

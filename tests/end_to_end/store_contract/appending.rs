@@ -55,14 +55,14 @@ pub(super) async fn the_same_id_with_other_content_stores_nothing_of_its_request
     append(&*store, &orders, events([1, 2])).await.unwrap();
 
     let stored = append(&*store, &orders, [event(3), event(1), event_with(2, "{}")]).await;
-    assert_eq!(conflict(&stored), (2, 2));
+    assert_eq!(conflict(&stored), (2, Some(2)));
     assert!(matches!(
         stored,
         Err(Refusal::Conflict { source_attribute, id, .. })
             if source_attribute.as_str() == "/shop" && id.as_str() == "2"
     ));
     let within = append(&*store, &orders, [event(3), event(4), event_with(4, "{}")]).await;
-    assert_eq!(conflict(&within), (2, 4));
+    assert_eq!(conflict(&within), (2, None));
     assert_eq!(ids(&read_all(&*store, &orders).await), ["1", "2"]);
 }
 
@@ -82,8 +82,8 @@ pub(super) async fn a_refused_request_does_not_disturb_its_neighbours(database: 
     )
     .await;
     assert_eq!(places(&results[0]), [(2, true), (3, true)]);
-    assert_eq!(conflict(&results[1]), (1, 1));
-    assert_eq!(conflict(&results[2]), (0, 3));
+    assert_eq!(conflict(&results[1]), (1, Some(1)));
+    assert_eq!(conflict(&results[2]), (0, Some(3)));
     assert_eq!(places(&results[3]), [(4, true), (5, true)]);
     assert_eq!(ids(&read_all(&*store, &orders).await), ["1", "2", "3", "4", "5"]);
 }

@@ -117,10 +117,11 @@ pub(super) fn places(result: &AppendResult) -> Vec<(u64, bool)> {
     appended.iter().map(|it| (it.position.get(), it.created)).collect()
 }
 
-/// Which event of a request stood in conflict, and with which position.
-pub(super) fn conflict(result: &AppendResult) -> (usize, u64) {
+/// Which event of a request stood in conflict, and with which position, if with one that is
+/// stored.
+pub(super) fn conflict(result: &AppendResult) -> (usize, Option<u64>) {
     match result {
-        Err(Refusal::Conflict { index, existing, .. }) => (*index, existing.unwrap().get()),
+        Err(Refusal::Conflict { index, existing, .. }) => (*index, existing.map(Position::get)),
         other => panic!("not a conflict: {other:?}"),
     }
 }

@@ -41,7 +41,7 @@ impl Model {
                         index,
                         source_attribute: event.source().clone(),
                         id: event.id().clone(),
-                        existing: Some(existing),
+                        existing: (place < before.len()).then_some(existing),
                     });
                 }
                 answers.push((existing, iri.clone(), false));
