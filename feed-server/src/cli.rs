@@ -65,6 +65,20 @@ pub enum Failed {
     Run(anyhow::Error),
 }
 
+/// An error with its causes, without those whose text the one before ends with: the errors of
+/// sqlx repeat what the database said.
+#[must_use]
+pub fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !line.ends_with(&cause) {
+            line += if line.is_empty() { "" } else { ": " };
+            line += &cause;
+        }
+    }
+    line
+}
+
 /// Reads the command line. Help and the version are printed, and end the program.
 ///
 /// # Errors
@@ -84,6 +98,9 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
         Some(Command::Serve(args)) => args.clone(),
         _ => command_line::settings_of_environment()?,
     };
+    if let Some(Command::Publish(args)) = &cli.command {
+        args.check()?;
+    }
     if let Some(Command::Config(command)) = &cli.command {
         return config::run(command, &cli.database, &serve_args).map_err(Failed::Usage);
     }

@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
 
 /// One line: what is wrong, where, and the remedy.
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
-    eprintln!("feed-server: {error:#}");
+    eprintln!("feed-server: {}", cli::one_line(error));
     ExitCode::from(code)
 }
 

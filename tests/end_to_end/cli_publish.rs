@@ -57,7 +57,8 @@ async fn an_id_makes_publishing_again_harmless() {
     assert!(publish(&server, &event).await.expect_code(0).stdout.starts_with("created "));
     assert!(publish(&server, &event).await.expect_code(0).stdout.starts_with("existing "));
     let other = ["orders", "--type", "order.placed", "--id", "1", "--data", "2"];
-    publish(&server, &other).await.expect_refusal(1, &["1"]);
+    let refused = publish(&server, &other).await.expect_refusal(1, &["position 1 "]);
+    assert!(!refused.stderr.contains("event 0"), "{}", refused.stderr);
     // Without one, each is an event of its own.
     for _ in 0..2 {
         publish(&server, &["orders", "--type", "order.placed"]).await.expect_code(0);
@@ -96,7 +97,7 @@ async fn events_can_come_line_by_line() {
     assert_eq!(events[2].event.subject().unwrap().as_str(), "order-1");
 
     let bad = run_with_input(server.command(&arguments), b"{\"n\":3}\n[1]\n").await;
-    bad.expect_refusal(1, &["line 2"]);
+    bad.expect_refusal(1, &["line 2", "nothing is stored"]);
     let arguments = ["publish", "orders", "--data", "-"];
     let bad = run_with_input(server.command(&arguments), b"{\"n\":3}\n").await;
     bad.expect_refusal(1, &["line 1", "--type"]);
@@ -184,16 +185,88 @@ async fn an_import_is_refused_where_ids_conflict_and_the_line_is_named() {
     let first = file(&server, "first.jsonl", &lines(0));
     import(&server, &arguments(&first)).await.expect_code(0);
     let changed = file(&server, "changed.jsonl", &lines(777));
-    import(&server, &arguments(&changed)).await.expect_refusal(1, &["line 777", "777"]);
+    let refused = import(&server, &arguments(&changed)).await;
+    let refused = refused.expect_refusal(1, &["line 777", "position 777"]);
+    assert!(!refused.stderr.contains("event "), "no places but lines: {}", refused.stderr);
     assert_eq!(orders(&server).await.len(), 1200);
-    // Without ids of their own, lines have the file's name and their number.
-    let anonymous = file(&server, "anonymous.jsonl", "{}\n{}\n");
-    for _ in 0..2 {
-        let arguments = ["orders", "--type", "a", "--from", &anonymous];
-        import(&server, &arguments).await.expect_code(0);
-    }
-    assert_eq!(orders(&server).await.len(), 1202);
     import(&server, &arguments("missing.jsonl")).await.expect_refusal(2, &["missing.jsonl"]);
+    let unknown = ["nothing", "--type", "a", "--from", &first];
+    import(&server, &unknown).await.expect_refusal(2, &["feed-server feeds create nothing"]);
+}
+
+#[tokio::test]
+async fn an_import_that_stops_says_how_much_is_stored_and_can_be_run_again() {
+    let server = ServerProcess::start().await;
+    let lines = |bad: &str| {
+        (1..=1300_u64).fold(String::new(), |mut text, n| {
+            let line = format!("{{\"id\":\"{n}\",\"value\":{n}}}");
+            writeln!(text, "{}", if n == 1201 { bad } else { &line }).unwrap();
+            text
+        })
+    };
+    let large = format!("{{\"id\":\"x\",\"value\":\"{}\"}}", "x".repeat(1 << 20));
+    // A bad line, one that is too large, and one that says something else of the first event.
+    for (bad, says) in [
+        ("[1]", "not a JSON object"),
+        (&large, "1048576"),
+        ("{\"id\":\"1\",\"value\":0}", "position 1 "),
+    ] {
+        let path = file(&server, "orders.jsonl", &lines(bad));
+        let arguments = ["orders", "--type", "a", "--id-field", "id", "--from", &path];
+        let ended = import(&server, &arguments).await;
+        let names = ["line 1201", says, "1000 events are stored, up to line 1000", "again"];
+        ended.expect_refusal(1, &names);
+        assert_eq!(orders(&server).await.len(), 1000);
+    }
+    let mended = file(&server, "orders.jsonl", &lines("{\"id\":\"1201\"}"));
+    let arguments = ["orders", "--type", "a", "--id-field", "id", "--from", &mended];
+    let ended = import(&server, &arguments).await.expect_code(0);
+    assert_eq!(ended.stdout, "orders: 300 created, 1000 existing\n");
+    let bad = file(&server, "bad.jsonl", "[1]\n");
+    let arguments = ["orders", "--type", "a", "--id-field", "id", "--from", &bad];
+    import(&server, &arguments).await.expect_refusal(1, &["line 1", "nothing is stored"]);
+}
+
+#[tokio::test]
+async fn lines_of_two_files_are_two_events_whatever_the_files_are_called() {
+    let server = ServerProcess::start().await;
+    let mut paths = Vec::new();
+    for (year, text) in [("2021", "{\"n\":1}\n{}\n"), ("2022", "{\"n\":2}\n{}\n{}\n")] {
+        let folder = server.database().with_file_name(year);
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("o.jsonl");
+        std::fs::write(&path, text).unwrap();
+        paths.push(path.to_str().unwrap().to_owned());
+    }
+    for (path, counts) in [
+        (&paths[0], "2 created, 0 existing"),
+        (&paths[0], "0 created, 2 existing"),
+        // The second line is the same in both.
+        (&paths[1], "2 created, 1 existing"),
+    ] {
+        let arguments = ["orders", "--type", "a", "--from", path];
+        let ended = import(&server, &arguments).await.expect_code(0);
+        assert_eq!(ended.stdout, format!("orders: {counts}\n"));
+    }
+    let help = run(server.command(&["import", "--help"])).await.expect_code(0).stdout;
+    assert!(help.contains("a hash of the line"), "{help}");
+}
+
+#[tokio::test]
+async fn an_option_that_would_have_no_effect_is_refused() {
+    let server = ServerProcess::start().await;
+    for (arguments, names) in [
+        (&["--data", "-", "--id", "k"][..], &["--id", "--id-field"][..]),
+        (&["--data", "{}", "--id-field", "id"], &["--id-field", "--data -"]),
+        (&["--data", "{}", "--subject-field", "id"], &["--subject-field", "--data -"]),
+        (&["--data", "{}", "--time-field", "at"], &["--time-field", "--data -"]),
+        (&["--time-field", "at"], &["--time-field", "--data -"]),
+        (&["--data", "-", "--subject", "a", "--subject-field", "b"], &["--subject-field"]),
+    ] {
+        let arguments = [&["orders", "--type", "a"], arguments].concat();
+        publish(&server, &arguments).await.expect_refusal(2, names);
+    }
+    assert!(orders(&server).await.is_empty());
 }
 
 #[tokio::test]

@@ -9,10 +9,11 @@ use anyhow::Context;
 use clap::Args;
 use feed_protocol::FeedName;
 use indicatif::{ProgressBar, ProgressStyle};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::Failed;
 use super::lines::{LineArgs, Lines};
-use super::publish::{all, open};
+use super::publish::{PASSED_OVER, all, open};
 use crate::config::Config;
 use crate::store::EventStore;
 
@@ -20,7 +21,9 @@ use crate::store::EventStore;
 pub(super) struct ImportArgs {
     /// The feed
     feed: FeedName,
-    /// A file with a CloudEvent, or the data of one, in each line
+    /// A file with a CloudEvent, or the data of one, in each line. Without --id-field, the id of a
+    /// line that is no CloudEvent is made of the file's name, the line's number and a hash of the
+    /// line: what is imported again is passed over, and a line that was changed is another event
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
     #[command(flatten)]
@@ -40,12 +43,13 @@ pub(super) async fn run(
     let length = file.metadata().map(|it| it.len()).unwrap_or_default();
     let name = args.from.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let server = open(config, store).await.map_err(Failed::Run)?;
-    let lines =
-        Lines::new(&args.lines, None, BufReader::new(file), |line| format!("{name}:{line}"));
-    let bar = bar(length);
-    let published = all(&server.publisher(), &args.feed, lines, &bar).await;
+    let publisher = server.publisher();
+    let id = |line: u64, text: &str| format!("{name}:{line}:{:016x}", xxh3_64(text.as_bytes()));
+    let max_data_bytes = publisher.limits().max_data_bytes;
+    let lines = Lines::new(&args.lines, None, BufReader::new(file), id, max_data_bytes);
+    let published = all(&publisher, &args.feed, lines, &bar(length), PASSED_OVER).await;
     server.close().await;
-    published.map(|counts| counts.say(&args.feed)).map_err(Failed::Run)
+    published.map(|counts| counts.say(&args.feed))
 }
 
 fn bar(length: u64) -> ProgressBar {

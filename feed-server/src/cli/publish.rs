@@ -4,13 +4,13 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Args;
 use feed_protocol::FeedName;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Failed;
 use super::lines::{Batch, LineArgs, Lines};
+use super::{Failed, one_line};
 use crate::config::Config;
 use crate::publishing::{PublishError, Publisher};
 use crate::random;
@@ -25,8 +25,9 @@ pub(super) struct PublishArgs {
     /// input, a CloudEvent or the data of one
     #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
     data: Option<String>,
-    /// The entity that it happened to, such as order-42: the key for ordering
-    #[arg(long, value_name = "SUBJECT")]
+    /// The entity that it happened to, such as order-42: the key for ordering. With --data -, that
+    /// of each line that is no CloudEvent
+    #[arg(long, value_name = "SUBJECT", conflicts_with = "subject_field")]
     subject: Option<String>,
     /// The event's id, to make publishing it again harmless [default: a new UUID]
     #[arg(long, value_name = "ID")]
@@ -42,20 +43,43 @@ pub(super) async fn run(
 ) -> Result<(), Failed> {
     let server = open(config, store).await.map_err(Failed::Run)?;
     let publisher = server.publisher();
-    let result = if args.data.as_deref() == Some("-") {
-        let lines =
-            Lines::new(&args.lines, args.subject.as_deref(), BufReader::new(io::stdin()), |_| {
-                random::event_id()
-            });
-        let bar = spinner();
-        let published = all(&publisher, &args.feed, lines, &bar).await;
-        published.map(|counts| counts.say(&args.feed)).map_err(Failed::Run)
+    let result = if args.reads_lines() {
+        let subject = args.subject.as_deref();
+        let max_data_bytes = publisher.limits().max_data_bytes;
+        let id = |_: u64, _: &str| random::event_id();
+        let input = BufReader::new(io::stdin());
+        let lines = Lines::new(&args.lines, subject, input, id, max_data_bytes);
+        let again = if args.lines.id_field.is_some() { PASSED_OVER } else { ANOTHER_EACH_TIME };
+        let published = all(&publisher, &args.feed, lines, &spinner(), again).await;
+        published.map(|counts| counts.say(&args.feed))
     } else {
         one(&publisher, args).await
     };
     drop(publisher);
     server.close().await;
     result
+}
+
+impl PublishArgs {
+    fn reads_lines(&self) -> bool {
+        self.data.as_deref() == Some("-")
+    }
+
+    /// Refuses options that would have no effect.
+    pub(super) fn check(&self) -> Result<(), Failed> {
+        let error = match self.lines.of_lines_alone().next() {
+            _ if self.reads_lines() && self.id.is_some() => {
+                "--id is that of one event, and --data - reads many: name the member of each line \
+                 that is its id with --id-field"
+                    .to_owned()
+            }
+            Some(option) if !self.reads_lines() => {
+                format!("{option} is of lines of standard input, and goes with --data - only")
+            }
+            _ => return Ok(()),
+        };
+        Err(Failed::Usage(anyhow::anyhow!(error)))
+    }
 }
 
 /// A server that serves nobody, for its publisher.
@@ -121,59 +145,91 @@ fn explain(error: PublishError, feed: &FeedName) -> Failed {
 pub(super) struct Counts {
     created: u64,
     existing: u64,
+    /// The last line whose event is stored.
+    last_line: u64,
 }
 
 impl Counts {
     pub(super) fn say(&self, feed: &FeedName) {
-        let Self { created, existing } = self;
+        let Self { created, existing, .. } = self;
         // Whoever closed the pipe does not want to know.
         let _ = writeln!(io::stdout(), "{feed}: {created} created, {existing} existing");
     }
+
+    /// What is stored though the rest is not.
+    fn so_far(&self, again: &str, error: &anyhow::Error) -> String {
+        match (self.created + self.existing, self.last_line) {
+            // Then nobody knows.
+            (0, _) if matches!(error.downcast_ref(), Some(PublishError::Unknown(_))) => {
+                String::new()
+            }
+            (0, _) => "; nothing is stored".to_owned(),
+            (count, line) => format!("; {count} events are stored, up to line {line}: {again}"),
+        }
+    }
 }
 
-/// Publishes every line, a batch at a time.
-pub(super) async fn all<R: BufRead, I: Fn(u64) -> String>(
+/// What becomes of lines that are published again, when each has an id of its own.
+pub(super) const PASSED_OVER: &str = "running this again passes over them";
+/// And when they have none.
+const ANOTHER_EACH_TIME: &str =
+    "go on after that line, since a line without an id is another event each time";
+
+/// Publishes every line, a batch at a time. When it stops on the way, the error says how far it
+/// came, and what becomes of the lines before if they are published `again`.
+pub(super) async fn all<R: BufRead, I: Fn(u64, &str) -> String>(
+    publisher: &Publisher,
+    feed: &FeedName,
+    lines: Lines<'_, R, I>,
+    bar: &ProgressBar,
+    again: &str,
+) -> Result<Counts, Failed> {
+    let mut counts = Counts::default();
+    let ended = batches(publisher, feed, lines, bar, &mut counts).await;
+    bar.finish_and_clear();
+    match ended {
+        Ok(()) => Ok(counts),
+        Err(Failed::Run(error)) => {
+            let so_far = counts.so_far(again, &error);
+            Err(Failed::Run(anyhow::anyhow!("{}{so_far}", one_line(&error))))
+        }
+        Err(failed) => Err(failed),
+    }
+}
+
+async fn batches<R: BufRead, I: Fn(u64, &str) -> String>(
     publisher: &Publisher,
     feed: &FeedName,
     mut lines: Lines<'_, R, I>,
     bar: &ProgressBar,
-) -> anyhow::Result<Counts> {
-    let mut counts = Counts::default();
+    counts: &mut Counts,
+) -> Result<(), Failed> {
     loop {
-        let Batch { events, lines, bytes } = lines.next_batch()?;
-        if events.is_empty() {
-            break;
-        }
+        let Batch { events, lines, bytes } = lines.next_batch().map_err(Failed::Run)?;
+        let (count, Some(last)) = (events.len(), lines.last()) else { return Ok(()) };
         let appended = publisher
             .publish_batch(feed.as_str(), events, None)
             .await
             .map_err(|error| locate(error, feed, &lines))?;
-        ensure!(appended.len() == lines.len(), "the store answered for another number of events");
-        let created = appended.iter().filter(|it| it.created).count() as u64;
-        counts.created += created;
-        counts.existing += appended.len() as u64 - created;
+        let created = appended.iter().filter(|it| it.created).count();
+        counts.created += created as u64;
+        counts.existing += (count - created) as u64;
+        counts.last_line = *last;
         bar.inc(bytes);
         bar.set_message(format!("{} events", counts.created + counts.existing));
     }
-    bar.finish_and_clear();
-    Ok(counts)
 }
 
 /// Names the line of an event that was refused.
-fn locate(error: PublishError, feed: &FeedName, lines: &[u64]) -> anyhow::Error {
-    match &error {
+fn locate(error: PublishError, feed: &FeedName, lines: &[u64]) -> Failed {
+    let place = match &error {
+        PublishError::UnknownFeed(_) => return explain(error, feed),
         PublishError::Refused(Refusal::Conflict { index, .. }) => {
-            let line = lines.get(*index).copied().unwrap_or_default();
-            anyhow::Error::new(error).context(format!("line {line}"))
+            format!("line {}", lines.get(*index).copied().unwrap_or_default())
         }
-        PublishError::UnknownFeed(_) => anyhow::anyhow!(
-            "there is no feed {feed} in this database; make it with 'feed-server feeds create {feed}'"
-        ),
-        _ => {
-            let first = lines.first().copied().unwrap_or_default();
-            anyhow::Error::new(error).context(format!("the batch that begins at line {first}"))
-        }
-    }
+        _ => format!("the batch from line {}", lines.first().copied().unwrap_or_default()),
+    };
+    Failed::Run(anyhow::Error::new(error).context(place))
 }
 
 /// Progress without a known end, for people alone.
