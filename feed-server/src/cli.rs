@@ -108,16 +108,47 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
     if matches!(cli.command, None | Some(Command::Serve(_))) {
         config.check_exposure().map_err(Failed::Usage)?;
     }
-    let store = open(&config.database).await.map_err(Failed::Usage)?;
     match cli.command {
-        None | Some(Command::Serve(_)) => serve::run(config, store).await,
-        Some(Command::Publish(args)) => publish::run(args, &config, store).await,
-        Some(Command::Import(args)) => import::run(args, &config, store).await,
-        Some(Command::Feeds(command)) => feeds::run(command, &config, store).await,
+        None | Some(Command::Serve(_)) => serve::run(config).await,
+        Some(Command::Publish(args)) => {
+            publish::run(args, &config, open(&config, Missing::Refuse).await?).await
+        }
+        Some(Command::Import(args)) => {
+            import::run(args, &config, open(&config, Missing::Refuse).await?).await
+        }
+        Some(Command::Feeds(command)) => {
+            let store = open(&config, command.if_missing()).await?;
+            feeds::run(command, &config, store).await
+        }
         Some(Command::Config(_)) => Ok(()),
     }
 }
 
-async fn open(database: &str) -> anyhow::Result<Arc<dyn EventStore>> {
-    store::open(database).await.context("database")
+/// What to do where there is no database: a name that is mistyped must not become a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Create,
+    Refuse,
+}
+
+async fn open(config: &Config, missing: Missing) -> Result<Arc<dyn EventStore>, Failed> {
+    let store = store::open_or_create(&config.database, missing == Missing::Create).await;
+    store.context("database").map_err(Failed::Usage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_has_been_said_is_not_said_again() {
+        let error = anyhow::anyhow!("(code: 14) unable to open database file");
+        let error =
+            error.context("error returned from database: (code: 14) unable to open database file");
+        let line = one_line(&error.context("database"));
+        assert_eq!(
+            line,
+            "database: error returned from database: (code: 14) unable to open database file"
+        );
+    }
 }

@@ -179,7 +179,8 @@ impl File {
 fn check_environment(names: impl Iterator<Item = String>) -> anyhow::Result<()> {
     for name in names {
         if name.starts_with("FEED_SERVER_") && !VARIABLES.contains(&name.as_str()) {
-            bail!("the environment sets {name}, which is no setting; there are {VARIABLES:?}");
+            let variables = VARIABLES.join(", ");
+            bail!("the environment sets {name}, which is no setting; there are {variables}");
         }
     }
     Ok(())

@@ -127,10 +127,19 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
 ///
 /// [`StoreError::Setup`], with what is wrong and what to do, in one line.
 pub async fn open(database: &str) -> Result<Arc<dyn EventStore>, StoreError> {
+    open_or_create(database, true).await
+}
+
+/// As [`open`]; a SQLite file that is missing is created only on demand.
+pub(crate) async fn open_or_create(
+    database: &str,
+    create: bool,
+) -> Result<Arc<dyn EventStore>, StoreError> {
     if database.starts_with("postgres:") || database.starts_with("postgresql:") {
         return Ok(Arc::new(postgres::PostgresStore::open(database.parse()?).await?));
     }
-    Ok(Arc::new(sqlite::SqliteStore::open(database.parse()?).await?))
+    let options = database.parse::<sqlite::SqliteOptions>()?.create(create);
+    Ok(Arc::new(sqlite::SqliteStore::open(options).await?))
 }
 
 /// The settings of a feed that is to be created; all of them frozen from then on.

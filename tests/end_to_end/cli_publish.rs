@@ -190,6 +190,8 @@ async fn an_import_is_refused_where_ids_conflict_and_the_line_is_named() {
     assert!(!refused.stderr.contains("event "), "no places but lines: {}", refused.stderr);
     assert_eq!(orders(&server).await.len(), 1200);
     import(&server, &arguments("missing.jsonl")).await.expect_refusal(2, &["missing.jsonl"]);
+    let folder = server.database().parent().unwrap().to_str().unwrap().to_owned();
+    import(&server, &arguments(&folder)).await.expect_refusal(2, &["--from", &folder]);
     let unknown = ["nothing", "--type", "a", "--from", &first];
     import(&server, &unknown).await.expect_refusal(2, &["feed-server feeds create nothing"]);
 }

@@ -106,6 +106,33 @@ async fn a_taken_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
     refused(&folder, &["serve", "--listen", &address], &["listen", &address]).await;
+    assert_holds_nothing(&folder);
+}
+
+#[track_caller]
+fn assert_holds_nothing(folder: &TempDir) {
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert!(left.is_empty(), "a refusal leaves {left:?} behind");
+}
+
+#[tokio::test]
+async fn only_serving_and_creating_a_feed_make_a_database() {
+    let folder = tempdir().unwrap();
+    let lines = tempdir().unwrap().path().join("lines.jsonl");
+    let remedy = ["typo.db", "feed-server feeds create"];
+    for arguments in [
+        &["feeds", "list"][..],
+        &["publish", "orders", "--type", "a"],
+        &["import", "orders", "--type", "a", "--from", lines.to_str().unwrap()],
+    ] {
+        let arguments = [arguments, &["--database", "typo.db"]].concat();
+        refused(&folder, &arguments, &remedy).await;
+        assert_holds_nothing(&folder);
+    }
+    let create = ["feeds", "create", "orders", "--database", "new.db"];
+    run(feed_server(folder.path(), &create)).await.expect_code(0);
+    let list = run(feed_server(folder.path(), &["feeds", "list", "--database", "new.db"])).await;
+    assert!(list.expect_code(0).stdout.contains("orders"));
 }
 
 #[tokio::test]
@@ -162,7 +189,8 @@ async fn an_unknown_key_is_named() {
     refused(&folder, &["serve", "--config", "missing.toml"], &["missing.toml"]).await;
     let mut command = feed_server(folder.path(), &["serve"]);
     command.env("FEED_SERVER_LISEN", "127.0.0.1:1");
-    run(command).await.expect_refusal(2, &["FEED_SERVER_LISEN"]);
+    let names = ["FEED_SERVER_LISEN", "FEED_SERVER_CONFIG, FEED_SERVER_LISTEN, "];
+    run(command).await.expect_refusal(2, &names);
 }
 
 #[tokio::test]
@@ -176,6 +204,8 @@ async fn a_bad_flag_or_variable_is_named() {
         (&["serve", "--page-size", "0"], "page_size"),
         (&["serve", "--unknown"], "--unknown"),
         (&["unknown"], "unknown"),
+        (&["config"], "example, check"),
+        (&["feeds"], "list, create"),
     ] {
         refused(&folder, arguments, &[name]).await;
     }

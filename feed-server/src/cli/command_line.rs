@@ -33,6 +33,9 @@ pub(super) fn settings_of_environment() -> Result<ServeArgs, Failed> {
 /// The message and the tips of clap, without its usage.
 fn one_line(error: &Error) -> String {
     let message = error.render().to_string();
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return format!("a command is missing: {} (see --help)", commands(&message));
+    }
     let lines = message
         .lines()
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
@@ -40,6 +43,13 @@ fn one_line(error: &Error) -> String {
         .filter(|line| !line.is_empty());
     let line = lines.collect::<Vec<_>>().join(" ");
     format!("{} (see --help)", line.strip_prefix("error: ").unwrap_or(&line))
+}
+
+/// The commands that a help text lists.
+fn commands(help: &str) -> String {
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names = listed.map_while(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

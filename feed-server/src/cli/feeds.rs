@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use feed_protocol::{FeedName, PageSize};
 
-use super::Failed;
+use super::{Failed, Missing};
 use crate::builder::ensure_feed;
 use crate::config::Config;
 use crate::store::{EventStore, StoreError};
@@ -23,6 +23,15 @@ pub(super) enum FeedsCommand {
         #[arg(long, value_name = "N")]
         page_size: Option<u64>,
     },
+}
+
+impl FeedsCommand {
+    pub(super) fn if_missing(&self) -> Missing {
+        match self {
+            Self::List => Missing::Refuse,
+            Self::Create { .. } => Missing::Create,
+        }
+    }
 }
 
 pub(super) async fn run(

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -37,9 +37,7 @@ pub(super) async fn run(
     config: &Config,
     store: Arc<dyn EventStore>,
 ) -> Result<(), Failed> {
-    let file = File::open(&args.from)
-        .with_context(|| format!("--from: cannot read {}", args.from.display()))
-        .map_err(Failed::Usage)?;
+    let file = open_file(&args.from).map_err(Failed::Usage)?;
     let length = file.metadata().map(|it| it.len()).unwrap_or_default();
     let name = args.from.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let server = open(config, store).await.map_err(Failed::Run)?;
@@ -50,6 +48,15 @@ pub(super) async fn run(
     let published = all(&publisher, &args.feed, lines, &bar(length), PASSED_OVER).await;
     server.close().await;
     published.map(|counts| counts.say(&args.feed))
+}
+
+fn open_file(path: &Path) -> anyhow::Result<File> {
+    let file = File::open(path).and_then(|file| {
+        // Opening a folder succeeds, and only reading it would tell.
+        let is_folder = file.metadata()?.is_dir();
+        if is_folder { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
+    });
+    file.with_context(|| format!("--from: cannot read {}", path.display()))
 }
 
 fn bar(length: u64) -> ProgressBar {

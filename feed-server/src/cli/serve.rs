@@ -7,21 +7,30 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tracing::info;
 
-use super::{Failed, shutdown};
+use super::{Failed, Missing, open, shutdown};
 use crate::builder::{FeedServer, ensure_feed};
 use crate::config::Config;
 use crate::server;
 use crate::store::EventStore;
 
-pub(super) async fn run(config: Config, store: Arc<dyn EventStore>) -> Result<(), Failed> {
+pub(super) async fn run(config: Config) -> Result<(), Failed> {
     let shutdown = shutdown::requested().map_err(|error| Failed::Run(error.into()))?;
-    let feeds = build(&config, store).await.map_err(Failed::Usage)?;
+    // First, so that a server that cannot be there leaves no database behind. Who connects before
+    // it serves is kept waiting.
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| {
             format!("listen: {} is not to be had; take another with --listen", config.listen)
         })
         .map_err(Failed::Usage)?;
+    let store = open(&config, Missing::Create).await?;
+    let feeds = match build(&config, Arc::clone(&store)).await {
+        Ok(feeds) => feeds,
+        Err(error) => {
+            store.close().await;
+            return Err(Failed::Usage(error));
+        }
+    };
     let address = listener.local_addr().map_err(|error| Failed::Run(error.into()))?;
     say_listening(address).map_err(|error| Failed::Run(error.into()))?;
     let stopping = feeds.clone();

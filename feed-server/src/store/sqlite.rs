@@ -56,7 +56,8 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file, creates it if it is missing, and brings its schema up to date.
+    /// Opens the file, creates it if it is missing and that is wanted, and brings its schema up to
+    /// date.
     ///
     /// # Errors
     ///
@@ -64,9 +65,9 @@ impl SqliteStore {
     /// missing, the file is no database or not writable or locked, a newer program has changed
     /// it, or it stands on a file system that cannot hold it safely.
     pub async fn open(options: SqliteOptions) -> Result<Self, StoreError> {
-        setup::check_path(options.path())?;
+        setup::check_path(&options)?;
         let explain = |error| setup::explain(options.path(), error);
-        let mut writing = setup::connect_writer(&options, true).await.map_err(explain)?;
+        let mut writing = setup::connect_writer(&options, options.create).await.map_err(explain)?;
         migrate::run(&mut writing, options.path(), migrate::MIGRATIONS).await?;
         let readers = setup::connect_readers(&options).await.map_err(explain)?;
         let watch = Watch::start(&options).await.map_err(explain)?;

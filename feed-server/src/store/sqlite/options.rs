@@ -17,13 +17,14 @@ pub struct SqliteOptions {
     pub(super) path: PathBuf,
     pub(super) busy_timeout: Duration,
     pub(super) readers: u32,
+    pub(super) create: bool,
 }
 
 impl SqliteOptions {
-    /// The file at this path, created if it is missing.
+    /// The file at this path, created if it is missing and nothing else is said.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), busy_timeout: Duration::from_secs(5), readers: 4 }
+        Self { path: path.into(), busy_timeout: Duration::from_secs(5), readers: 4, create: true }
     }
 
     /// How long to wait while another process holds the write lock, before an append fails. Five
@@ -39,6 +40,13 @@ impl SqliteOptions {
     #[must_use]
     pub fn readers(mut self, count: u32) -> Self {
         self.readers = count.max(1);
+        self
+    }
+
+    /// Whether to create the file if it is missing, rather than to refuse. Yes, if not set.
+    #[must_use]
+    pub const fn create(mut self, create: bool) -> Self {
+        self.create = create;
         self
     }
 

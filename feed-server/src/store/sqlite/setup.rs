@@ -1,8 +1,8 @@
 //! Connections, and what is checked when the file is opened.
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
+use std::{fs, io};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
@@ -110,7 +110,8 @@ pub(super) async fn connect_readers(options: &SqliteOptions) -> Result<SqlitePoo
 }
 
 /// Looks at the path before SQLite does, whose errors would not name the folder.
-pub(super) fn check_path(path: &Path) -> Result<(), StoreError> {
+pub(super) fn check_path(options: &SqliteOptions) -> Result<(), StoreError> {
+    let path = options.path.as_path();
     let message = match (fs::metadata(path), path.parent()) {
         (Ok(file), _) if file.is_dir() => {
             format!("{0} is a folder: name a file in it, such as {0}/feeds.db", trimmed(path))
@@ -118,6 +119,11 @@ pub(super) fn check_path(path: &Path) -> Result<(), StoreError> {
         (Err(_), Some(folder)) if !folder.as_os_str().is_empty() && !folder.is_dir() => format!(
             "there is no folder {} for the database {}: create it, or name another file",
             folder.display(),
+            path.display(),
+        ),
+        (Err(error), _) if error.kind() == io::ErrorKind::NotFound && !options.create => format!(
+            "there is no database {}: name another, or create this one with 'feed-server feeds \
+             create'",
             path.display(),
         ),
         _ => return Ok(()),
