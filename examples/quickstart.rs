@@ -79,21 +79,29 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> anyhow::Re
     let (stopping, stopped) = watch::channel(false);
     let business = async {
         let publisher = feeds.publisher();
-        tokio::try_join!(
-            publish(&publisher, CUSTOMERS, &ledger),
-            publish(&publisher, ORDERS, &ledger),
-        )?;
-        if options.once {
-            ledger.complete(PATIENCE).await;
-        } else {
-            stop.await;
-        }
+        let busy = async {
+            tokio::try_join!(
+                publish(&publisher, CUSTOMERS, &ledger),
+                publish(&publisher, ORDERS, &ledger),
+            )?;
+            if options.once {
+                ledger.complete(PATIENCE).await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+            anyhow::Ok(true)
+        };
+        let completed = tokio::select! {
+            biased;
+            () = stop => Ok(false),
+            completed = busy => completed,
+        };
         stopping.send_replace(true);
-        anyhow::Ok(())
+        completed
     };
     let consume = |feed| consume(&base, feed, folder, &ledger, &progress, until(stopped.clone()));
     let outcome = tokio::try_join!(business, consume(CUSTOMERS), consume(ORDERS));
-    if options.once && outcome.is_ok() {
+    if let Ok((true, ..)) = outcome {
         // A consumer that comes back has its cursor, and is handed nothing again.
         for feed in [CUSTOMERS, ORDERS] {
             consume_again(&base, feed, folder, &ledger).await?;
@@ -147,7 +155,17 @@ async fn consume(
         ledger.handled(feed, recorded.position);
         Ok(())
     };
-    consumer(base, feed, folder).on_any(handle).build()?.run(stop).await?;
+    let consumer = consumer(base, feed, folder).on_any(handle).build()?;
+    let mut progress = consumer.progress();
+    let note_beginning = async {
+        // An error means that it has ended before it began.
+        if progress.changed().await.is_ok() {
+            let it = *progress.borrow();
+            ledger.began(feed, it.position.back_by(it.handled));
+        }
+    };
+    let (ended, ()) = tokio::join!(consumer.run(stop), note_beginning);
+    ended?;
     bar.finish_and_clear();
     Ok(())
 }
@@ -240,5 +258,29 @@ impl Progress {
             bar.set_style(style);
         }
         bar
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_event_is_handled_exactly_once_in_one_run_or_in_several() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            listen: ([127, 0, 0, 1], 0).into(),
+            folder: Some(folder.path().to_owned()),
+            once: true,
+        };
+        for _ in 0..2 {
+            run(options.clone(), std::future::pending()).await.unwrap();
+        }
+        // Told to stop before it is done, it does not say that it was.
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { folder: Some(folder.path().to_owned()), ..options };
+        let error = run(options.clone(), std::future::ready(())).await.unwrap_err().to_string();
+        assert!(error.contains("NOT exactly once"), "{error}");
+        run(options, std::future::pending()).await.unwrap();
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     accounts: Mutex<BTreeMap<&'static str, Account>>,
-    handled: Notify,
+    changed: Notify,
 }
 
 /// The events of one feed.
@@ -21,6 +21,8 @@ pub(super) struct Ledger {
 struct Account {
     expected: usize,
     published: Vec<Position>,
+    /// How far earlier runs have come; unknown until the subscription has begun.
+    began: Option<Position>,
     handled: Vec<Position>,
 }
 
@@ -37,15 +39,21 @@ impl Ledger {
         self.with(feed, |account| account.published.push(position));
     }
 
-    pub(super) fn handled(&self, feed: &'static str, position: Position) {
-        self.with(feed, |account| account.handled.push(position));
-        self.handled.notify_one();
+    /// The subscription goes on after this position: everything up to it was handled earlier.
+    pub(super) fn began(&self, feed: &'static str, after: Position) {
+        self.with(feed, |account| account.began = Some(after));
+        self.changed.notify_one();
     }
 
-    /// Waits until as many events have been handled as are expected, or none has been for a while.
+    pub(super) fn handled(&self, feed: &'static str, position: Position) {
+        self.with(feed, |account| account.handled.push(position));
+        self.changed.notify_one();
+    }
+
+    /// Waits until everything that was published has been handled, or nothing has been for a while.
     pub(super) async fn complete(&self, patience: Duration) {
         while !self.is_complete() {
-            if timeout(patience, self.handled.notified()).await.is_err() {
+            if timeout(patience, self.changed.notified()).await.is_err() {
                 break;
             }
         }
@@ -57,7 +65,7 @@ impl Ledger {
 
     fn is_complete(&self) -> bool {
         let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        accounts.values().all(|account| account.handled.len() >= account.expected)
+        accounts.values().all(|account| account.began.is_some() && account.lost() == 0)
     }
 
     fn with(&self, feed: &'static str, change: impl FnOnce(&mut Account)) {
@@ -67,12 +75,22 @@ impl Ledger {
 }
 
 impl Account {
+    fn is_from_earlier(&self, position: Position) -> bool {
+        self.began.is_some_and(|began| position <= began)
+    }
+
+    fn handled_earlier(&self) -> usize {
+        self.published.iter().filter(|position| self.is_from_earlier(**position)).count()
+    }
+
     fn lost(&self) -> usize {
-        self.published.iter().filter(|position| !self.handled.contains(position)).count()
+        let handled = |position| self.is_from_earlier(position) || self.handled.contains(&position);
+        self.published.iter().filter(|position| !handled(**position)).count()
     }
 
     fn doubled(&self) -> usize {
         let mut distinct = self.handled.clone();
+        distinct.retain(|position| !self.is_from_earlier(*position));
         distinct.sort_unstable();
         distinct.dedup();
         self.handled.len() - distinct.len()
@@ -87,7 +105,10 @@ impl Verdict {
     pub(super) fn is_good(&self) -> bool {
         !self.0.is_empty()
             && self.0.values().all(|account| {
-                account.published.len() == account.expected && account.handled == account.published
+                account.published.len() == account.expected
+                    && account.lost() == 0
+                    && account.doubled() == 0
+                    && account.is_in_order()
             })
     }
 }
@@ -96,14 +117,13 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (feed, account) in &self.0 {
             let order = if account.is_in_order() { "in order" } else { "OUT OF ORDER" };
-            write!(
-                f,
-                "{feed}: {} published, {} handled {order}, {} lost, {} doubled; ",
-                account.published.len(),
-                account.handled.len(),
-                account.lost(),
-                account.doubled(),
-            )?;
+            let (published, handled) = (account.published.len(), account.handled.len());
+            write!(f, "{feed}: {published} published, {handled} handled {order}, ")?;
+            match account.handled_earlier() {
+                0 => {}
+                count => write!(f, "{count} in an earlier run, ")?,
+            }
+            write!(f, "{} lost, {} doubled; ", account.lost(), account.doubled())?;
         }
         let judgement = if self.is_good() {
             "every event was handled exactly once"
@@ -119,8 +139,13 @@ mod tests {
     use super::*;
 
     fn judge(published: &[u64], handled: &[u64]) -> bool {
+        judge_after(0, published, handled)
+    }
+
+    fn judge_after(began: u64, published: &[u64], handled: &[u64]) -> bool {
         let ledger = Ledger::default();
         ledger.expect("orders", 3);
+        ledger.began("orders", Position::new(began).unwrap());
         for number in published {
             ledger.published("orders", Position::new(*number).unwrap());
         }
@@ -138,5 +163,15 @@ mod tests {
         assert!(!judge(&[1, 2, 3], &[1, 3, 2]));
         assert!(!judge(&[1, 2], &[1, 2]));
         assert!(!Ledger::default().verdict().is_good());
+    }
+
+    #[test]
+    fn what_an_earlier_run_has_handled_is_neither_lost_nor_handled_again() {
+        assert!(judge_after(2, &[1, 2, 3], &[3]));
+        assert!(judge_after(3, &[1, 2, 3], &[]));
+        // Somebody else has published an event too.
+        assert!(judge_after(2, &[1, 2, 4], &[3, 4]));
+        assert!(!judge_after(2, &[1, 2, 3], &[2, 3]));
+        assert!(!judge_after(1, &[1, 2, 3], &[3]));
     }
 }
