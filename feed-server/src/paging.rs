@@ -7,8 +7,10 @@
 mod coding;
 mod document;
 mod filter;
+mod making;
 mod rendered;
 mod representation;
+mod room;
 mod stream;
 
 use std::sync::Arc;
@@ -29,6 +31,8 @@ pub(crate) use stream::id_block;
 use crate::feeds::LiveFeed;
 use crate::store::{EventStore, Head, Slice, StoreError, Window};
 use document::Place;
+use making::{DocumentKey, Key};
+use room::{Crowded, Room};
 
 /// A tail or a subject's document ends early once its data exceed this many bytes.
 const MAX_SLICE_BYTES: u64 = 8 << 20;
@@ -39,28 +43,7 @@ pub(crate) struct Paging {
     store: Arc<dyn EventStore>,
     public_url: Option<Url>,
     cache: Cache<Key, Arc<Rendered>>,
-}
-
-/// What a document's bytes depend on, beside the server's settings.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    feed: i64,
-    incarnation: feed_protocol::Incarnation,
-    document: DocumentKey,
-    representation: Representation,
-    filter: Filter,
-}
-
-/// Which document of a feed. Those that change as the feed grows name the head.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum DocumentKey {
-    Current { head: Position },
-    FullPage(PageNumber),
-    OpenPage { head: Position },
-    Tail { after: Position, head: Position },
-    Entry(Position),
-    Data(Position),
-    Stream { after: Position, head: Position },
+    room: Arc<Room>,
 }
 
 /// Why there is no such document.
@@ -72,6 +55,12 @@ pub(crate) enum PagingError {
     /// The position lies beyond the head.
     #[error("the position lies beyond the head, {0}")]
     BeyondHead(Position),
+    /// The document is large, and made in another way.
+    #[error("the document is large")]
+    Large,
+    /// Too many large documents are being made or sent.
+    #[error("too many large documents are being made or sent")]
+    Crowded,
     /// The store failed.
     #[error("the store failed")]
     Store(#[source] Arc<StoreError>),
@@ -83,11 +72,19 @@ impl From<StoreError> for PagingError {
     }
 }
 
+impl From<Crowded> for PagingError {
+    fn from(_: Crowded) -> Self {
+        Self::Crowded
+    }
+}
+
 impl From<Arc<Self>> for PagingError {
     fn from(error: Arc<Self>) -> Self {
         match &*error {
             Self::NotFound => Self::NotFound,
             Self::BeyondHead(head) => Self::BeyondHead(*head),
+            Self::Large => Self::Large,
+            Self::Crowded => Self::Crowded,
             Self::Store(error) => Self::Store(Arc::clone(error)),
         }
     }
@@ -106,7 +103,7 @@ impl Paging {
             .weigher(|_, rendered: &Arc<Rendered>| rendered.weight())
             .time_to_idle(Duration::from_secs(3600))
             .build();
-        Self { store, public_url, cache }
+        Self { store, public_url, cache, room: Arc::new(Room::new()) }
     }
 
     /// The base of absolute addresses, when one is configured.
@@ -122,13 +119,9 @@ impl Paging {
         filter: &Filter,
     ) -> PagingResult {
         let head = live.head().position;
-        let key = DocumentKey::Current { head };
-        self.cached(live, key, representation, filter, async {
-            let size = live.feed.page_size.get();
-            let slice = self.read(live, head.back_by(size), size, u64::MAX, filter).await?;
-            Ok(self.document(live, Place::Current, slice, filter).render(representation))
-        })
-        .await
+        let key = Self::key(live, DocumentKey::Current { head }, representation, filter);
+        let make = |slice| self.document(live, Place::Current, slice, filter);
+        Box::pin(self.whole(live, head.back_by(live.feed.page_size.get()), key, make)).await
     }
 
     /// Page k, newest first.
@@ -154,15 +147,14 @@ impl Paging {
         } else {
             DocumentKey::OpenPage { head: head.position }
         };
-        self.cached(live, key, representation, filter, async {
-            let range = size.range(page);
-            let mut slice = self.read(live, range.before(), size.get(), u64::MAX, filter).await?;
+        let key = Self::key(live, key, representation, filter);
+        let make = |mut slice: Slice| {
             if !full {
                 slice.head.position = slice.range.last();
             }
-            Ok(self.document(live, Place::Page(page), slice, filter).render(representation))
-        })
-        .await
+            self.document(live, Place::Page(page), slice, filter)
+        };
+        Box::pin(self.whole(live, size.range(page).before(), key, make)).await
     }
 
     /// The tail: the next events after a position, oldest first.
@@ -183,7 +175,8 @@ impl Paging {
             return Err(PagingError::BeyondHead(head.position));
         }
         let key = DocumentKey::Tail { after, head: last_seen_by(live, after, head.position) };
-        self.cached(live, key, representation, filter, async {
+        let key = Self::key(live, key, representation, filter);
+        self.cached(&key, async {
             let slice = self.read_tail(live, after, filter).await?;
             Ok(self.document(live, Place::Tail { after }, slice, filter).render(representation))
         })
@@ -240,7 +233,8 @@ impl Paging {
         representation: Representation,
     ) -> PagingResult {
         let key = DocumentKey::Entry(position);
-        self.cached(live, key, representation, &Filter::default(), async {
+        let key = Self::key(live, key, representation, &Filter::default());
+        self.cached(&key, async {
             let entry = self.load_entry(live, position).await?;
             Ok(document::render_entry(live, &entry, representation, self.public_url()))
         })
@@ -250,7 +244,8 @@ impl Paging {
     /// The data of one entry, in its own media type.
     pub(crate) async fn data(&self, live: &LiveFeed, position: Position) -> PagingResult {
         let key = DocumentKey::Data(position);
-        self.cached(live, key, Representation::Atom, &Filter::default(), async {
+        let key = Self::key(live, key, Representation::Atom, &Filter::default());
+        self.cached(&key, async {
             let entry = self.load_entry(live, position).await?;
             document::render_data(live, &entry).ok_or(PagingError::NotFound)
         })
@@ -267,7 +262,8 @@ impl Paging {
     ) -> PagingResult {
         let head = live.head().position;
         let key = DocumentKey::Stream { after, head: last_seen_by(live, after, head) };
-        self.cached(live, key, Representation::CloudEventsBatch, filter, async {
+        let key = Self::key(live, key, Representation::CloudEventsBatch, filter);
+        self.cached(&key, async {
             let slice = self.read_tail(live, after, filter).await?;
             Ok(stream::render_blocks(live, &slice))
         })
@@ -357,30 +353,6 @@ impl Paging {
         filter: &Filter,
     ) -> document::Assembled {
         document::assemble(live, place, slice, filter, self.public_url())
-    }
-
-    /// The document of this key: from the cache, or made now, once for all who ask meanwhile.
-    async fn cached(
-        &self,
-        live: &LiveFeed,
-        document: DocumentKey,
-        representation: Representation,
-        filter: &Filter,
-        make: impl Future<Output = Result<Rendered, PagingError>>,
-    ) -> PagingResult {
-        let key = Key {
-            feed: live.feed.key,
-            incarnation: live.feed.incarnation.clone(),
-            document,
-            representation,
-            filter: filter.clone(),
-        };
-        if let Some(rendered) = self.cache.get(&key).await {
-            return Ok(rendered);
-        }
-        // Boxed, so that the many who only wait do not carry the room that making one takes.
-        let make = Box::pin(async { make.await.map(Arc::new) });
-        Ok(Box::pin(self.cache.try_get_with(key, make)).await?)
     }
 }
 

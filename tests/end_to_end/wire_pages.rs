@@ -194,3 +194,29 @@ async fn pages_of_one_and_of_a_thousand_are_pages() {
     assert_eq!(answer.atom_positions().len(), 1000);
     assert_eq!(answer.header("feed-range"), "1-1000");
 }
+
+#[tokio::test]
+async fn a_page_of_much_data_is_whole_whoever_asks_beside() {
+    let server = ServerProcess::with_page_size(12).await;
+    for n in 1..=12_u64 {
+        let publish = server
+            .post("/feeds/orders", "application/octet-stream", vec![7; 1 << 20])
+            .header("ce-specversion", "1.0")
+            .header("ce-id", &n.to_string())
+            .header("ce-source", "/shop")
+            .header("ce-type", "large");
+        publish.send().await.expect(201);
+    }
+    let page = format!("{}/pages/1", server.folder("orders").await);
+    let get = |query: &str| server.get(&format!("{page}{query}")).header("accept", BATCH).send();
+    let all: Vec<u64> = (1..=12).rev().collect();
+    let answers = tokio::join!(get(""), get(""), get("?type=large"), get("?type=large&type=other"));
+    for answer in [&answers.0, &answers.1, &answers.2, &answers.3] {
+        assert_eq!(answer.status, 200, "{:?}", answer.headers);
+        assert_eq!(answer.batch_positions(), all);
+    }
+    assert_eq!(answers.0.header("etag"), answers.1.header("etag"));
+    assert_eq!(get("?type=other").await.expect(200).batch_positions(), [0; 0]);
+    let current = server.get("/feeds/orders").header("accept", BATCH).send().await.expect(200);
+    assert_eq!(current.batch_positions(), all);
+}

@@ -89,6 +89,11 @@ impl From<PagingError> for Failure {
             )
             .with("head", head.get())
             .into(),
+            PagingError::Large | PagingError::Crowded => Problem::new(
+                ProblemType::Unavailable,
+                "Too many large documents are being made or sent.",
+            )
+            .into(),
             PagingError::Store(error) => unavailable(&error),
         }
     }

@@ -11,6 +11,7 @@ use http::HeaderValue;
 use url::Url;
 
 use super::rendered::Parts;
+use super::room::Taken;
 use super::{Filter, Rendered, Representation};
 use crate::feeds::LiveFeed;
 use crate::store::Slice;
@@ -105,6 +106,17 @@ fn modified(slice: &Slice) -> Option<DateTime<Utc>> {
 impl Assembled {
     /// The document's bytes and header fields.
     pub(super) fn render(self, representation: Representation) -> Rendered {
+        Rendered::new(self.parts(representation))
+    }
+
+    /// The same of a large document, whose bytes take up room.
+    pub(super) fn render_into(self, representation: Representation, room: Taken) -> Rendered {
+        let mut parts = self.parts(representation);
+        parts.room = Some(room);
+        Rendered::new(parts)
+    }
+
+    fn parts(self, representation: Representation) -> Parts {
         let Self { document, link, modified } = self;
         let bytes = match representation {
             Representation::Atom => atom::write_document(&document),
@@ -115,7 +127,7 @@ impl Assembled {
                 bytes
             }
         };
-        Rendered::new(Parts {
+        Parts {
             incarnation: document.incarnation,
             range: document.range,
             modified,
@@ -124,7 +136,8 @@ impl Assembled {
             link,
             bytes,
             shown: document.entries.len(),
-        })
+            room: None,
+        }
     }
 }
 
@@ -183,6 +196,7 @@ fn entry_parts(live: &LiveFeed, recorded: &Recorded) -> Parts {
         link: String::new(),
         bytes: Vec::new(),
         shown: 1,
+        room: None,
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::Coding;
+use super::room::Taken;
 
 /// Below this size a coding gains nothing.
 const MIN_CODED_BYTES: usize = 512;
@@ -54,13 +55,27 @@ pub(crate) struct Parts {
     pub(crate) bytes: Vec<u8>,
     /// How many events it shows.
     pub(crate) shown: usize,
+    /// The room that its bytes take up, if it is large.
+    pub(super) room: Option<Taken>,
 }
 
 impl Rendered {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { incarnation, range, modified, immutable, content_type, link, bytes, shown } =
-            parts;
-        let bytes = Bytes::from(bytes);
+        let Parts {
+            incarnation,
+            range,
+            modified,
+            immutable,
+            content_type,
+            link,
+            bytes,
+            shown,
+            room,
+        } = parts;
+        let bytes = match room {
+            Some(room) => room.by(bytes),
+            None => Bytes::from(bytes),
+        };
         let tag = format!("{incarnation}-{:032x}", xxh3_128(&bytes));
         let plain = Variant { etag: etag(&tag, Coding::Identity), bytes };
         let cursor = Cursor { incarnation, position: range.last() };

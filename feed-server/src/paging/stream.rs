@@ -35,6 +35,7 @@ pub(super) fn render_blocks(live: &LiveFeed, slice: &Slice) -> Rendered {
         link: String::new(),
         bytes,
         shown: slice.entries.len(),
+        room: None,
     })
 }
 
