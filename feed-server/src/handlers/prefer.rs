@@ -19,14 +19,15 @@ impl Wait {
     pub(super) fn preferred(headers: &HeaderMap, cap: Duration) -> Option<Self> {
         let fields = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
         let preferences = fields.flat_map(|field| field.split(','));
-        let seconds = preferences
+        let seconds: &str = preferences
             .filter_map(|preference| preference.split(';').next()?.split_once('='))
             .find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))?
             .1
             .trim()
-            .trim_matches('"')
-            .parse()
-            .ok()?;
+            .trim_matches('"');
+        let is_number = !seconds.is_empty() && seconds.bytes().all(|it| it.is_ascii_digit());
+        // A number too large for a number is a wish beyond any cap.
+        let seconds = is_number.then(|| seconds.parse().unwrap_or(u64::MAX))?;
         Some(Self(Duration::from_secs(seconds).min(cap)))
     }
 
@@ -55,6 +56,8 @@ mod tests {
             ("wait=\"5\"", Some(5)),
             ("wait = 7", Some(7)),
             ("wait=9999", Some(30)),
+            ("wait=99999999999999999999", Some(30)),
+            ("wait=+5", None),
             ("wait=0", Some(0)),
             ("wait=-1", None),
             ("wait", None),
