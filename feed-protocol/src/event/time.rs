@@ -45,7 +45,7 @@ impl FromStr for EventTime {
         // number of digits where it keeps nine.
         let spelled = text.as_bytes().get(10) == Some(&b'T')
             && !text.contains('z')
-            && text.len() <= "2021-01-01T00:00:00.123456789+00:00".len();
+            && fraction_digits(text) <= 9;
         match DateTime::parse_from_rfc3339(text) {
             Ok(instant) if spelled => {
                 Ok(Self { text: text.to_owned(), instant: instant.with_timezone(&Utc) })
@@ -56,6 +56,12 @@ impl FromStr for EventTime {
             )),
         }
     }
+}
+
+/// How many digits the fraction of a second has.
+fn fraction_digits(text: &str) -> usize {
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    fraction.bytes().take_while(u8::is_ascii_digit).count()
 }
 
 impl fmt::Display for EventTime {
@@ -96,8 +102,12 @@ mod tests {
             "2021-01-01T00:00:00",
             "1609459200",
             "2021-01-01T00:00:00.12345678901234567890Z",
+            // A digit more than are kept, though no longer than a time with an offset.
+            "2021-01-01T00:00:00.1234567890Z",
+            "2021-01-01T00:00:00.1234567890+00:00",
         ] {
             assert!(bad.parse::<EventTime>().is_err(), "{bad}");
         }
+        assert!("2021-01-01T00:00:00.123456789+00:00".parse::<EventTime>().is_ok());
     }
 }
