@@ -192,6 +192,12 @@ async fn a_bad_atom_entry_is_refused_and_the_place_is_named() {
         (entry(&[("title", "<title a='1' a='2'>b</title>")]), 400, ""),
         (entry(&[("x", "<x:y/>")]), 400, ""),
         (entry(&[("content", "<content type='application/cbor'>!</content>")]), 422, "content"),
+        (
+            entry(&[("content", "<content type='application/xml'><a/><b/></content>")]),
+            422,
+            "content",
+        ),
+        (entry(&[("content", "<content type='a/b+xml'>a <b/></content>")]), 422, "content"),
         (entry(&[("id", "")]), 422, "id"),
         (entry(&[("author", "")]), 422, "source"),
         (entry(&[("author", "<author><name>my shop</name></author>")]), 422, "source"),

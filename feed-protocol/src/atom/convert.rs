@@ -216,7 +216,7 @@ fn content(content: &atom::Content) -> Content {
     Content {
         kind: content.content_type.clone(),
         src: content.src.clone(),
-        inner: Inner { markup: is_markup.then(|| text.clone()), text },
+        inner: Inner { markup: is_markup.then(|| text.clone()), text, is_mixed: false },
     }
 }
 

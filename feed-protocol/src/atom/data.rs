@@ -46,6 +46,9 @@ pub(super) fn read(content: &Content, lenient: bool) -> Result<ContentData, Inva
         ("html", Some(markup)) if lenient => plain("text/html", markup, false),
         ("xhtml", Some(markup)) => plain("application/xhtml+xml", markup.trim(), false),
         ("xhtml", None) => invalid("is XHTML and holds no element"),
+        (_, Some(_)) if is_xml(kind) && inner.is_mixed && !lenient => {
+            invalid("is XML by its type and is more than one element")
+        }
         (_, Some(markup)) if is_xml(kind) => plain(kind, markup.trim(), false),
         (_, None) if is_xml(kind) && lenient => plain(kind, &inner.text, false),
         (_, None) if is_xml(kind) => invalid("is XML by its type and holds no element"),

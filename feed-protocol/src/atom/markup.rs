@@ -13,6 +13,8 @@ pub(super) struct Inner {
     /// The whole as XML, where there are elements within. Names keep their prefixes, and every
     /// namespace that they need is declared in it.
     pub(super) markup: Option<String>,
+    /// Whether it is more than one element with nothing but white space around it.
+    pub(super) is_mixed: bool,
 }
 
 impl Inner {
@@ -21,15 +23,18 @@ impl Inner {
         let mut text = String::new();
         let mut markup: Option<Markup<'_>> = None;
         let mut depth = 0_usize;
+        let (mut elements, mut beside) = (0_usize, false);
         loop {
             match guard.next()? {
                 Node::Text(part) => {
                     text.push_str(&part);
+                    beside |= depth == 0 && !part.trim().is_empty();
                     if let Some(markup) = &mut markup {
                         markup.text(&part);
                     }
                 }
                 Node::Open(element) => {
+                    elements += usize::from(depth == 0);
                     depth += 1;
                     let markup = markup.get_or_insert_with(|| Markup::after(&text));
                     markup.open(&element, guard);
@@ -43,7 +48,8 @@ impl Inner {
                 }
                 Node::Close if depth == 0 => {
                     let markup = markup.map(|it| String::from_utf8_lossy(&it.out).into_owned());
-                    return Ok(Self { text, markup });
+                    let is_mixed = elements > 1 || (elements == 1 && beside);
+                    return Ok(Self { text, markup, is_mixed });
                 }
                 Node::Close => {
                     depth -= 1;
