@@ -119,8 +119,8 @@ async fn do_business(orders: &Orders, store: &dyn EventStore) -> anyhow::Result<
     let (mut placed, mut refused) = (0, 0);
     for customers in all.chunks(8) {
         let mut at_once = tokio::task::JoinSet::new();
-        for order in customers.to_vec() {
-            let orders = orders.clone();
+        for order in customers {
+            let (orders, order) = (orders.clone(), order.clone());
             at_once.spawn(async move { orders.place(&order).await });
         }
         for outcome in at_once.join_all().await {
