@@ -3,12 +3,17 @@
 mod consume;
 mod handled;
 mod idle;
+mod inserts;
 mod nginx;
 mod pages;
 mod publish;
 mod read;
+mod shops;
+mod transactions;
+mod visible;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -22,7 +27,8 @@ use crate::stage::Stage;
 /// What the names of figures begin with, and what they are.
 type Names = &'static [(&'static str, &'static str)];
 
-const ALL: [Names; 7] = [
+/// What is measured on the stages.
+const STAGED: [Names; 7] = [
     pages::NAMES,
     nginx::NAMES,
     read::NAMES,
@@ -34,14 +40,13 @@ const ALL: [Names; 7] = [
 
 /// Prints the names that `--only` chooses from.
 pub(crate) fn list() {
-    for (name, what) in ALL.into_iter().flatten() {
+    for (name, what) in STAGED.into_iter().chain(shops::ALL).flatten() {
         println!("{name:<28} {what}");
     }
 }
 
 /// Measures what is wanted.
 pub(crate) async fn run(options: &Options) -> Result<()> {
-    let wants = |names: Names| names.iter().any(|(name, _)| options.wants(name));
     let files = process::raise_file_limit();
     let binary = match &options.server {
         Some(binary) => binary.clone(),
@@ -51,32 +56,52 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let beside =
         options.folder.as_deref().or(beside.parent()).context("this program has no folder")?;
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(beside)?;
+    let mut harness = Harness::new(options);
+    if STAGED.into_iter().any(|names| wants(options, names)) {
+        measure_on_stages(&mut harness, &binary, folder.path(), files).await?;
+    }
+    shops::measure(&mut harness, &binary, folder.path()).await
+}
+
+/// Whether some of these figures are wanted.
+fn wants(options: &Options, names: Names) -> bool {
+    names.iter().any(|(name, _)| options.wants(name))
+}
+
+/// Measures what needs feeds of certain sizes.
+async fn measure_on_stages(
+    harness: &mut Harness<'_>,
+    binary: &Path,
+    folder: &Path,
+    files: u64,
+) -> Result<()> {
+    let options = harness.options;
+    let wants = |names| wants(options, names);
     let mut stages = Vec::new();
     for events in options.events() {
-        stages.push(Stage::prepare(&binary, folder.path(), events).await?);
+        stages.push(Stage::prepare(binary, folder, events).await?);
     }
-    let mut harness = Harness::new(options);
     // What only reads comes before what publishes and lets the feeds grow.
     if wants(pages::NAMES) {
-        pages::measure(&mut harness, &stages, &binary).await?;
+        pages::measure(harness, &stages, binary).await?;
     }
     if wants(nginx::NAMES) {
-        nginx::measure(&mut harness, &stages, folder.path()).await?;
+        nginx::measure(harness, &stages, folder).await?;
     }
     if wants(read::NAMES) {
-        read::measure(&mut harness, &stages).await?;
+        read::measure(harness, &stages).await?;
     }
     if wants(consume::NAMES) {
-        consume::measure(&mut harness, &stages).await?;
+        consume::measure(harness, &stages).await?;
     }
     if wants(handled::NAMES) {
-        handled::measure(&mut harness, &stages).await?;
+        handled::measure(harness, &stages).await?;
     }
     if wants(publish::NAMES) {
-        publish::measure(&mut harness, &stages).await?;
+        publish::measure(harness, &stages).await?;
     }
     if wants(idle::NAMES) {
-        idle::measure(&mut harness, &stages, &binary, files).await?;
+        idle::measure(harness, &stages, binary, files).await?;
     }
     Ok(())
 }

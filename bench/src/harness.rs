@@ -28,6 +28,8 @@ pub(crate) struct Contender<'a> {
     events: u64,
     /// The rest of the name, and the unit, of each value that a round has.
     values: &'static [Value],
+    /// What some of the values should come to.
+    goals: &'static [(&'static str, Goal)],
     run: Box<dyn Fn(Duration) -> LocalBoxFuture<'a, Result<Vec<f64>>> + 'a>,
 }
 
@@ -45,7 +47,14 @@ impl<'a> Contender<'a> {
     where
         F: Future<Output = Result<Vec<f64>>> + 'a,
     {
-        Self { name: name.into(), events, values, run: Box::new(move |time| Box::pin(run(time))) }
+        let run = Box::new(move |time| Box::pin(run(time)) as LocalBoxFuture<'a, _>);
+        Self { name: name.into(), events, values, goals: &[], run }
+    }
+
+    /// With what some of its values should come to.
+    pub(crate) fn goals(mut self, goals: &'static [(&'static str, Goal)]) -> Self {
+        self.goals = goals;
+        self
     }
 }
 
@@ -104,7 +113,9 @@ impl<'a> Harness<'a> {
             for (index, (suffix, unit)) in contender.values.iter().enumerate() {
                 let rounds = results.iter().filter_map(|values| values.get(index)).copied();
                 let name = format!("{}_{suffix}", contender.name);
-                self.figure(name, contender.events, unit, rounds.collect(), None)?;
+                let goal = contender.goals.iter().find(|(value, _)| value == suffix);
+                let goal = goal.map(|(_, goal)| *goal);
+                self.figure(name, contender.events, unit, rounds.collect(), goal)?;
             }
         }
         Ok(())

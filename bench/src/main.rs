@@ -13,6 +13,7 @@
 //! - [`client`]: the HTTP client, lean enough not to be what is measured
 //! - [`process`]: the servers, their processor time and their memory
 //! - [`stage`]: a database of a certain size and the servers over it
+//! - [`shop`]: a shop's own tables beside the feeds, in SQLite and in PostgreSQL
 //! - [`orders`]: the events
 
 mod client;
@@ -22,6 +23,7 @@ mod load;
 mod options;
 mod orders;
 mod process;
+mod shop;
 mod stage;
 
 use std::process::ExitCode;

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use clap::Parser;
 
-/// Measures a feed server: publishing, pages, reading, latency, idle connections.
+/// Measures a feed server: publishing, transactions, pages, reading, latency, idle
+/// connections.
 ///
 /// Prints one line of JSON for each figure: its name, the events that were stored, the median of
 /// its rounds, and the rounds. Lines named ratio_… compare two figures of the same run, round by
 /// round. A line with a goal says whether it was met; a goal that is missed is no failure of the
 /// program, whose exit code is 0 when everything could be measured.
 ///
-/// Where nginx is installed, it serves the same pages as static files, under the same load.
+/// Where nginx is installed, it serves the same pages as static files, under the same load. Where
+/// PostgreSQL is, one is started for the time of the run, in the folder for temporary files (TMPDIR).
 #[derive(Debug, Clone, Parser)]
 #[command(name = "feed-bench", bin_name = "cargo xtask bench")]
 pub(crate) struct Options {

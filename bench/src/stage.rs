@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use feed_protocol::{Cursor, PageSize};
-use feed_server::{IntoEvent, Publisher, SqliteStore};
+use feed_server::{IntoEvent, Publisher};
 use futures_util::future::try_join_all;
 
 use crate::client::{Connection, get};
@@ -38,7 +38,7 @@ impl Stage {
     /// Fills a new database, and starts a server over it.
     pub(crate) async fn prepare(binary: &Path, folder: &Path, events: u64) -> Result<Self> {
         let database = folder.join(format!("{events}.db"));
-        fill(&database, events).await?;
+        fill(database.to_str().context("the folder's name is no UTF-8")?, events).await?;
         let server = FeedServer::start(binary, &database, Settings::Default)?;
         let mut connection = Connection::open(server.address).await?;
         let base = base(&mut connection, FEED).await?;
@@ -69,10 +69,10 @@ pub(crate) async fn cursor(connection: &mut Connection, feed: &str) -> Result<Cu
     current.field("feed-cursor")?.parse().context("feed-cursor")
 }
 
-async fn fill(database: &Path, events: u64) -> Result<()> {
-    let path = database.to_str().context("the folder's name is no UTF-8")?;
-    let store = SqliteStore::open(path.parse()?).await?;
-    let mut builder = feed_server::FeedServer::builder().store(store).feed(FEED);
+/// Makes the feeds in a new database, and fills them.
+pub(crate) async fn fill(database: &str, events: u64) -> Result<()> {
+    let store = feed_server::store::open(database).await?;
+    let mut builder = feed_server::FeedServer::builder().shared_store(store).feed(FEED);
     for (feed, page_size) in SIZED_FEEDS {
         builder = builder.feed_with_page_size(feed, PageSize::new(page_size)?);
     }

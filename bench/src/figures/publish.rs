@@ -57,7 +57,7 @@ fn publishing<'a>(
 }
 
 /// The requests of one client, each of this many new events.
-fn requests(batch: u32) -> Next {
+pub(super) fn requests(batch: u32) -> Next {
     let mut orders = Orders::new();
     let mut body = Vec::new();
     let path = format!("/feeds/{FEED}");

@@ -1,5 +1,6 @@
 //! `feed-server`, as a release build of this workspace.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -43,9 +44,20 @@ impl Settings {
 impl FeedServer {
     /// Starts a server over this database.
     pub(crate) fn start(binary: &Path, database: &Path, settings: Settings) -> Result<Self> {
-        let config = database.with_extension(format!("{settings:?}.toml"));
+        Self::start_on(binary, database.as_os_str(), database, settings)
+    }
+
+    /// Starts a server over the database that `--database` names; its files are called as `files`
+    /// is, but for their endings.
+    pub(crate) fn start_on(
+        binary: &Path,
+        database: &OsStr,
+        files: &Path,
+        settings: Settings,
+    ) -> Result<Self> {
+        let config = files.with_extension(format!("{settings:?}.toml"));
         std::fs::write(&config, settings.text())?;
-        let log = File::create(database.with_extension(format!("{settings:?}.log")))?;
+        let log = File::create(files.with_extension(format!("{settings:?}.log")))?;
         let mut command = Command::new(binary);
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--feed", crate::stage::FEED])
