@@ -1,9 +1,9 @@
 //! A network that fails at the worst moment: a proxy before a PostgreSQL server that ends connections
-//! while they commit.
+//! just before, or just after, the server has done what it was asked.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,23 +13,25 @@ use url::Url;
 /// Where a connection is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
-    /// The COMMIT does not reach the server.
-    BeforeCommit,
-    /// The COMMIT reaches the server, and its answer does not come back.
-    AfterCommit,
+    /// What is asked does not reach the server.
+    Before,
+    /// The server does what it is asked, and its answer does not come back.
+    After,
 }
 
 /// A proxy before a PostgreSQL server.
 #[derive(Debug)]
 pub struct Cutter {
     address: SocketAddr,
-    /// How many commits are still to be cut: before and after they reach the server.
-    due: Arc<[AtomicUsize; 2]>,
+    due: Due,
     task: JoinHandle<()>,
 }
 
-/// A simple query (PostgreSQL's protocol, section 55.7) that commits.
-const COMMIT: &[u8] = b"COMMIT\0";
+/// The bytes of the request that is still to be cut, and where.
+type Due = Arc<Mutex<Option<(Vec<u8>, Cut)>>>;
+
+/// A request of its own that commits (a simple query, PostgreSQL's protocol, section 55.2.2).
+pub const COMMIT: &[u8] = b"COMMIT\0";
 
 impl Cutter {
     /// Carries connections to this server.
@@ -40,7 +42,7 @@ impl Cutter {
     pub async fn before(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let due = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+        let due = Due::default();
         let task = tokio::spawn({
             let due = Arc::clone(&due);
             async move {
@@ -67,15 +69,23 @@ impl Cutter {
         url.to_string()
     }
 
-    /// Cuts one of the next commits.
-    pub fn cut(&self, at: Cut) {
-        self.due[at as usize].fetch_add(1, Ordering::SeqCst);
+    /// Cuts the next connection whose client sends these bytes.
+    ///
+    /// # Panics
+    ///
+    /// Never: nobody panics while it changes what is due.
+    pub fn cut(&self, bytes: &[u8], at: Cut) {
+        *self.due.lock().expect("it is not poisoned") = Some((bytes.to_vec(), at));
     }
 
-    /// Whether all that was to be cut has been.
+    /// Whether what was to be cut has been.
+    ///
+    /// # Panics
+    ///
+    /// Never, as [`Self::cut`].
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.due.iter().all(|due| due.load(Ordering::SeqCst) == 0)
+        self.due.lock().expect("it is not poisoned").is_none()
     }
 }
 
@@ -85,40 +95,51 @@ impl Drop for Cutter {
     }
 }
 
-fn takes(due: &AtomicUsize) -> bool {
-    due.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |due| due.checked_sub(1)).is_ok()
+/// What is to be done about this request of a client.
+fn take(due: &Due, request: &[u8]) -> Option<Cut> {
+    let mut due = due.lock().expect("it is not poisoned");
+    let wanted = |(bytes, at): &(Vec<u8>, Cut)| {
+        request.windows(bytes.len()).any(|it| it == bytes).then_some(*at)
+    };
+    let cut = due.as_ref().and_then(wanted)?;
+    *due = None;
+    Some(cut)
 }
 
-async fn carry(
-    client: TcpStream,
-    server: SocketAddr,
-    due: &[AtomicUsize; 2],
-) -> std::io::Result<()> {
+async fn carry(client: TcpStream, server: SocketAddr, due: &Due) -> std::io::Result<()> {
     let server = TcpStream::connect(server).await?;
     server.set_nodelay(true)?;
     client.set_nodelay(true)?;
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
+    let swallow = AtomicBool::new(false);
     let forth = async {
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let length = from_client.read(&mut buffer).await?;
-            let bytes = &buffer[..length];
-            // A statement alone is one write of the client, and one read here.
-            let commits = bytes.windows(COMMIT.len()).any(|it| it == COMMIT);
-            if length == 0 || (commits && takes(&due[Cut::BeforeCommit as usize])) {
-                return Ok::<_, std::io::Error>(());
+            // A request is one write of the client, and one read here.
+            match take(due, &buffer[..length]) {
+                Some(Cut::Before) => return Ok::<_, std::io::Error>(()),
+                Some(Cut::After) => swallow.store(true, Ordering::SeqCst),
+                None if length == 0 => return Ok(()),
+                None => {}
             }
-            to_server.write_all(bytes).await?;
-            if commits && takes(&due[Cut::AfterCommit as usize]) {
-                return Ok(());
-            }
+            to_server.write_all(&buffer[..length]).await?;
         }
     };
-    let back = tokio::io::copy(&mut from_server, &mut to_client);
+    let back = async {
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let length = from_server.read(&mut buffer).await?;
+            if length == 0 || swallow.load(Ordering::SeqCst) {
+                return Ok::<_, std::io::Error>(());
+            }
+            to_client.write_all(&buffer[..length]).await?;
+        }
+    };
     // When one way ends, so does the other, and both connections with them.
     tokio::select! {
         ended = forth => ended,
-        ended = back => ended.map(drop),
+        ended = back => ended,
     }
 }

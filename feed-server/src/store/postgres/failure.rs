@@ -9,6 +9,7 @@ pub(super) mod code {
     pub(in crate::store) const SERIALIZATION_FAILURE: &str = "40001";
     pub(in crate::store) const DEADLOCK_DETECTED: &str = "40P01";
     pub(in crate::store) const LOCK_NOT_AVAILABLE: &str = "55P03";
+    pub(in crate::store::postgres) const UNIQUE_VIOLATION: &str = "23505";
     pub(in crate::store) const UNDEFINED_TABLE: &str = "42P01";
     pub(in crate::store::postgres) const READ_ONLY: &str = "25006";
     pub(in crate::store::postgres) const IDLE_IN_TRANSACTION: &str = "25P03";

@@ -18,6 +18,20 @@ pub(super) async fn insert(
     if rows.is_empty() {
         return Ok(());
     }
+    let query = sqlx::query(include_str!("sql/append_events.sql"))
+        .bind(heads.keys().copied().collect::<Vec<_>>())
+        .bind(heads.values().map(|head| integer(head.position.get())).collect::<Vec<_>>())
+        .bind(heads.values().map(|head| head.updated.timestamp_micros()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.feed).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.updated.timestamp_micros()).collect::<Vec<_>>());
+    bind_events(query, rows).execute(connection).await.map(drop)
+}
+
+pub(super) type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+/// Binds position, iri, source, id, type, subject, time, datacontenttype, dataschema, extensions and
+/// data, an array each.
+pub(super) fn bind_events<'q>(query: Query<'q>, rows: &[NewRow<'_>]) -> Query<'q> {
     let texts =
         |of: fn(&Event) -> &str| -> Vec<&str> { rows.iter().map(|row| of(row.event)).collect() };
     let optional = |of: fn(&Event) -> Option<&str>| -> Vec<Option<&str>> {
@@ -27,10 +41,8 @@ pub(super) async fn insert(
         rows.iter().map(|row| extensions_json(row.event.extensions())).collect();
     let data: Vec<Option<&[u8]>> =
         rows.iter().map(|row| row.event.data().map(AsRef::<[u8]>::as_ref)).collect();
-    sqlx::query(include_str!("sql/append_events.sql"))
-        .bind(rows.iter().map(|row| row.feed).collect::<Vec<_>>())
+    query
         .bind(rows.iter().map(|row| integer(row.position.get())).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.updated.timestamp_micros()).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.iri.as_str()).collect::<Vec<_>>())
         .bind(texts(|event| event.source().as_str()))
         .bind(texts(|event| event.id().as_str()))
@@ -41,10 +53,4 @@ pub(super) async fn insert(
         .bind(optional(|event| event.data_schema().map(AsRef::as_ref)))
         .bind(extensions)
         .bind(data)
-        .bind(heads.keys().copied().collect::<Vec<_>>())
-        .bind(heads.values().map(|head| integer(head.position.get())).collect::<Vec<_>>())
-        .bind(heads.values().map(|head| head.updated.timestamp_micros()).collect::<Vec<_>>())
-        .execute(connection)
-        .await
-        .map(drop)
 }

@@ -15,6 +15,7 @@ use sqlx::{PgConnection, PgExecutor, PgPool, Row};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::failure::{code, code_of, failure};
+use super::insert::Query;
 use super::read;
 use crate::store::outbox::{Put, TransactionError};
 use crate::store::row::{self, extensions_json};
@@ -104,8 +105,6 @@ pub(super) async fn reject(
     }
     Ok(())
 }
-
-type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
 /// Binds source, id, type, subject, time, datacontenttype, dataschema, extensions and data.
 fn bind_event<'q>(query: Query<'q>, event: &'q Event) -> Query<'q> {
