@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -21,12 +21,18 @@ use crate::store::{EventStore, StoreError};
 const LEASE: Duration = Duration::from_secs(5);
 /// How often it is renewed, and how often those who do not hold it try to acquire it.
 const LEASE_CHECK: Duration = Duration::from_secs(1);
-/// How long to wait before looking again, while something was found a moment ago.
-const BUSY: Duration = Duration::from_millis(10);
+/// How long to wait at least before looking again, while something was found a moment ago. Looking
+/// that took longer is followed by as long a pause: what has piled up meanwhile shares a commit, and
+/// half of the database is left to those who publish.
+const BUSY: Duration = Duration::from_millis(5);
 /// How long, when nothing has been found for a while.
 const IDLE: Duration = Duration::from_millis(500);
 /// For how long something counts as found a moment ago.
 const MOMENT: Duration = Duration::from_secs(1);
+/// After how many events that were moved it is time to tidy up behind them, and how often at most. The
+/// database would do so by itself, but once a minute at best.
+const TIDY_AFTER: u64 = 5000;
+const TIDY_PAUSE: Duration = Duration::from_secs(5);
 
 /// What looks after a publish in a caller's transaction, once that has committed.
 #[derive(Debug, Clone)]
@@ -77,6 +83,8 @@ impl Relay {
             holds: false,
             failing: false,
             found: None,
+            untidy: 0,
+            tidying: None,
         };
         let (running, ended) = watch::channel(());
         let run = relaying.run(Arc::clone(&woken), shutdown, looks);
@@ -123,8 +131,11 @@ struct Relaying {
     holds: bool,
     /// Whether it failed the last time: said once, not at every try.
     failing: bool,
-    /// When something was found last.
-    found: Option<Instant>,
+    /// When something was found last, and how long it took to move it.
+    found: Option<(Instant, Duration)>,
+    /// How many events were moved, about, since the outbox was last tidied.
+    untidy: u64,
+    tidying: Option<(Instant, JoinHandle<()>)>,
 }
 
 impl Relaying {
@@ -162,9 +173,9 @@ impl Relaying {
     /// How long to wait before looking again.
     fn pause(&self) -> Duration {
         match self.found {
-            Some(found) if found.elapsed() < MOMENT => BUSY,
+            Some((found, took)) if found.elapsed() < MOMENT => took.clamp(BUSY, IDLE),
             // The longer ago, the more seldom.
-            Some(found) => (found.elapsed() / 20).clamp(BUSY, IDLE),
+            Some((found, _)) => (found.elapsed() / 20).clamp(BUSY, IDLE),
             None => IDLE,
         }
     }
@@ -181,18 +192,41 @@ impl Relaying {
 
     /// Moves all that waits.
     async fn relay(&mut self) -> Result<(), StoreError> {
-        let Some(outbox) = self.store.outbox() else { return Ok(()) };
+        let begun = Instant::now();
+        let store = Arc::clone(&self.store);
+        let Some(outbox) = store.outbox() else { return Ok(()) };
         for key in outbox.waiting().await? {
             if self.feeds.by_key(key).is_none() {
                 self.feeds.refresh().await?;
             }
             let Some(live) = self.feeds.by_key(key) else { continue };
-            self.found = Some(Instant::now());
             if let Some(head) = outbox.relay(&live.feed).await?.head {
+                self.untidy += head.position.get().saturating_sub(live.head().position.get());
                 live.advance(head);
             }
+            self.found = Some((Instant::now(), begun.elapsed()));
         }
+        self.tidy();
         Ok(())
+    }
+
+    /// Tidies up when it is time to, beside the relaying.
+    fn tidy(&mut self) {
+        let resting = |(begun, task): &(Instant, JoinHandle<()>)| {
+            begun.elapsed() < TIDY_PAUSE || !task.is_finished()
+        };
+        if self.untidy < TIDY_AFTER || self.tidying.as_ref().is_some_and(resting) {
+            return;
+        }
+        self.untidy = 0;
+        let store = Arc::clone(&self.store);
+        let task = tokio::spawn(async move {
+            let Some(outbox) = store.outbox() else { return };
+            if let Err(error) = outbox.tidy().await {
+                info!(error = &error as &dyn std::error::Error, "the outbox cannot be tidied");
+            }
+        });
+        self.tidying = Some((Instant::now(), task));
     }
 
     fn say(&mut self, outcome: Result<(), StoreError>) {

@@ -102,6 +102,9 @@ pub trait Outbox: Send + Sync {
     /// Moves what waits for a feed into it, all of it that is committed.
     async fn relay(&self, feed: &Feed) -> Result<Relayed, StoreError>;
 
+    /// Removes what is left of events that were moved, and makes looking slow. It holds nobody up.
+    async fn tidy(&self) -> Result<(), StoreError>;
+
     /// How many events contradicted what their feeds hold, and are kept for a person to look at.
     async fn rejected(&self) -> Result<u64, StoreError>;
 }

@@ -210,6 +210,10 @@ impl Outbox for PostgresStore {
         Ok(Relayed { head: commit.heads.get(&feed.key).copied() })
     }
 
+    async fn tidy(&self) -> Result<(), StoreError> {
+        outbox::vacuum(&self.writers).await
+    }
+
     async fn rejected(&self) -> Result<u64, StoreError> {
         read::again(|| outbox::rejected(&self.readers)).await
     }

@@ -176,7 +176,7 @@ async fn a_file_that_is_locked_or_too_new_is_refused_with_the_remedy() {
         .await
         .unwrap();
     let message = refusal(&path).await;
-    assert!(message.contains("has schema version 3"), "{message}");
+    assert!(message.contains("has schema version 4"), "{message}");
     assert!(message.contains("use a newer program"), "{message}");
 }
 

@@ -7,6 +7,8 @@ use crate::store::StoreError;
 /// Result codes of SQLite (<https://www.sqlite.org/rescode.html>), without their extensions.
 pub(super) mod code {
     pub(in crate::store::sqlite) const ERROR: i32 = 1;
+    /// With its extension: `RAISE(ABORT)` in a trigger.
+    pub(in crate::store::sqlite) const CONSTRAINT_TRIGGER: i32 = 1811;
     pub(in crate::store::sqlite) const PERM: i32 = 3;
     pub(in crate::store::sqlite) const BUSY: i32 = 5;
     pub(in crate::store::sqlite) const LOCKED: i32 = 6;
@@ -20,8 +22,12 @@ pub(super) mod code {
 
 /// The primary result code, if the error came from SQLite itself.
 pub(super) fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let extended: i32 = error.as_database_error().and_then(DatabaseError::code)?.parse().ok()?;
-    Some(extended & 0xff)
+    extended_code(error).map(|extended| extended & 0xff)
+}
+
+/// The result code with its extension, if the error came from SQLite itself.
+pub(super) fn extended_code(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error().and_then(DatabaseError::code)?.parse().ok()
 }
 
 /// Tells what may pass from what will not.

@@ -9,10 +9,16 @@ use crate::store::StoreError;
 use crate::store::schema::{self, Migration};
 
 /// Every migration; the first leads to version 1.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    name: "feeds and events",
-    sql: include_str!("migrations/0001_feeds_and_events.sql"),
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "feeds and events",
+        sql: include_str!("migrations/0001_feeds_and_events.sql"),
+    },
+    Migration {
+        name: "publish in transactions",
+        sql: include_str!("migrations/0002_publish_in_transactions.sql"),
+    },
+];
 
 /// Brings the schema up to date, in one transaction under the write lock: of several processes
 /// that start at once, one does it and the others find it done.
