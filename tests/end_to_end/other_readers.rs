@@ -4,7 +4,7 @@ use feed_tests::events::{BATCH, orders};
 use feed_tests::process::run;
 use feed_tests::reading::path_of;
 use feed_tests::tools::{python, tool};
-use feed_tests::{Answer, ServerProcess};
+use feed_tests::{Answer, ServerOptions, ServerProcess};
 use serde_json::{Map, Value, json};
 
 /// An event that is hard to carry: its attributes, and its data.
@@ -248,6 +248,17 @@ async fn every_document_is_valid_atom() {
 }
 
 #[tokio::test]
+async fn documents_under_a_public_url_are_valid_atom() {
+    for url in ["https://shop.example/events/", "http://10.0.0.1:3000/"] {
+        let server = ServerOptions::default().argument("--public-url").argument(url).start().await;
+        server.publish_orders(2).await;
+        let current = server.get("/feeds/orders").send().await.expect(200);
+        assert!(current.text().contains(&format!("href=\"{url}feeds/orders\"")), "{url}");
+        python("validate_feed.py", &[], &current.body).await;
+    }
+}
+
+#[tokio::test]
 async fn the_validator_sees_what_is_wrong() {
     let server = ServerProcess::start().await;
     server.publish_orders(2).await;
@@ -257,7 +268,9 @@ async fn the_validator_sees_what_is_wrong() {
         ("<updated>20", "<updated> 20"),
         ("type=\"text/json\"", "type=\"application/json\""),
         ("<author>", "<authors>"),
+        ("type=\"text/json\"", "type=\"TEXT/json\""),
         ("<id>tag:", "<id>"),
+        ("<id>tag:localhost", "<id>tag:my_host"),
         ("order-1</", "order-2</"),
         ("{\"n\":1}", "<n>1</n>"),
         ("<title>orders</title>", ""),
