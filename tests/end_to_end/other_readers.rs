@@ -64,6 +64,8 @@ fn nasty_events() -> Vec<Nasty> {
         (Some("message/rfc822"), Some(b"a: b\r\n\r\n".into())),
         (Some("application/json"), Some(format!("\"{}\"", "ä".repeat(40_000)).into())),
         (Some("image/png"), Some(all_bytes.repeat(300))),
+        (Some("TEXT/Plain; charset=utf-8"), Some(b"no Base64".into())),
+        (Some("Text/CSV"), Some(b"a,b\n".into())),
     ];
     let texts = [
         "]]>",

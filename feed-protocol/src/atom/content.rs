@@ -28,7 +28,8 @@ pub(super) enum Shown<'a> {
 ///
 /// A media type of JSON is not allowed to hold plain text, `text/json` is, as is every `text/*`;
 /// an XML media type would have to hold markup, which no reader gives back byte for byte, so XML
-/// data is `text`. The true media type stands in `ev:datacontenttype`.
+/// data is `text`. Readers may know `text/` in lower case alone, and would take the rest for Base64.
+/// The true media type stands in `ev:datacontenttype`.
 pub(super) fn shown<'a>(event: &'a Event, data: &'a [u8]) -> Shown<'a> {
     let media_type = event.data_content_type().map_or(JSON, event::DataContentType::as_str);
     let essence = media_type.split(';').next().unwrap_or_default().trim_end();
@@ -47,7 +48,7 @@ pub(super) fn shown<'a>(event: &'a Event, data: &'a [u8]) -> Shown<'a> {
         } else if is_xml(essence) {
             return Shown::Text { content_type: "text".into(), text };
         } else if kind == "text" {
-            return Shown::Text { content_type: essence.into(), text };
+            return Shown::Text { content_type: essence.to_ascii_lowercase().into(), text };
         }
     }
     let misleading = kind == "text" || is_xml(essence) || is_composite(&kind);
@@ -118,6 +119,7 @@ mod tests {
             ("application/json", b"{}\r\n", "application/json base64"),
             ("text/json", b"\"\xef\xbf\xbf\"", "application/octet-stream base64"),
             ("text/csv; charset=utf-8", b"a,b\n", "text/csv"),
+            ("TEXT/Csv; charset=UTF-8", b"a,b\n", "text/csv"),
             ("text/csv", b"a,b\r\n", "application/octet-stream base64"),
             ("text/plain", b"\xff", "application/octet-stream base64"),
             ("text/plain", b"\0", "application/octet-stream base64"),
