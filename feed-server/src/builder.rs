@@ -224,15 +224,13 @@ impl FeedServerBuilder {
     pub async fn build(self) -> Result<FeedServer, BuildError> {
         let store = self.store.ok_or(BuildError::NoStore)?;
         let public_url = self.public_url.map(normal_base).transpose()?;
-        let authority =
-            public_url.as_ref().and_then(Url::host_str).unwrap_or("localhost").to_owned();
         let mut existing: BTreeMap<_, _> =
             store.feeds().await?.into_iter().map(|(feed, _)| (feed.name.clone(), feed)).collect();
         for (name, page_size) in self.feeds {
             let name: FeedName = name.parse()?;
             let feed = match existing.remove(&name) {
                 Some(feed) => feed,
-                None => ensure_feed(store.as_ref(), &name, page_size, &authority).await?,
+                None => ensure_feed(store.as_ref(), &name, page_size, public_url.as_ref()).await?,
             };
             if let Some(asked) = page_size
                 && asked != feed.page_size
@@ -261,19 +259,20 @@ impl FeedServerBuilder {
     }
 }
 
-/// Creates a feed with the defaults; finds it, if another process has just created it.
+/// Creates a feed with the defaults; finds it, if another process has just created it. The public
+/// URL names the authority of its entries' ids.
 pub(crate) async fn ensure_feed(
     store: &dyn EventStore,
     name: &FeedName,
     page_size: Option<PageSize>,
-    authority: &str,
+    public_url: Option<&Url>,
 ) -> Result<crate::store::Feed, StoreError> {
     let new_feed = NewFeed {
         name: name.clone(),
         title: name.to_string(),
         page_size: page_size.unwrap_or(PageSize::DEFAULT),
         iri: random::feed_iri(),
-        authority: authority.to_owned(),
+        authority: tagging_authority(public_url).to_owned(),
         incarnation: random::incarnation(),
     };
     match store.create_feed(new_feed).await {
@@ -284,6 +283,22 @@ pub(crate) async fn ensure_feed(
         }
         created => created,
     }
+}
+
+/// The authority of the `tag:` ids of a new feed: the host of the public URL, where RFC 4151 allows
+/// it (section 2.1: a DNS name), and otherwise `localhost`, as without a public URL.
+fn tagging_authority(public_url: Option<&Url>) -> &str {
+    let is_label = |label: &str| {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        !label.is_empty()
+            && label.bytes().all(plain)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    public_url
+        .and_then(Url::host_str)
+        .filter(|host| host.split('.').all(is_label))
+        .unwrap_or("localhost")
 }
 
 /// A base to which paths can be appended: it ends in a slash.
@@ -301,4 +316,26 @@ pub(crate) fn normal_base(url: Url) -> Result<Url, BuildError> {
     let mut base = url.clone();
     base.set_path(&format!("{}/", url.path()));
     Ok(base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_have_the_public_host_where_that_is_a_dns_name() {
+        for (url, authority) in [
+            ("https://Shop.example:8443/events/", "shop.example"),
+            ("http://10.0.0.1:3000/", "10.0.0.1"),
+            ("https://größe.example/", "xn--gre-6ka8i.example"),
+            ("http://[::1]:3000/", "localhost"),
+            ("http://my_host/", "localhost"),
+            ("http://-shop.example/", "localhost"),
+            ("http://shop.example./", "localhost"),
+        ] {
+            let url = url.parse().unwrap();
+            assert_eq!(tagging_authority(Some(&url)), authority, "{url}");
+        }
+        assert_eq!(tagging_authority(None), "localhost");
+    }
 }

@@ -251,7 +251,12 @@ async fn every_document_is_valid_atom() {
 
 #[tokio::test]
 async fn documents_under_a_public_url_are_valid_atom() {
-    for url in ["https://shop.example/events/", "http://10.0.0.1:3000/"] {
+    for url in [
+        "https://shop.example/events/",
+        "http://10.0.0.1:3000/",
+        "http://my_host:3000/",
+        "http://[::1]:3000/",
+    ] {
         let server = ServerOptions::default().argument("--public-url").argument(url).start().await;
         server.publish_orders(2).await;
         let current = server.get("/feeds/orders").send().await.expect(200);

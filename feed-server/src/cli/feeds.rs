@@ -80,9 +80,7 @@ async fn create(
     if store.feeds().await?.iter().any(|(feed, _)| feed.name == name) {
         return Err(StoreError::FeedExists(name).into());
     }
-    let authority =
-        config.public_url.as_ref().and_then(|url| url.host_str()).unwrap_or("localhost");
-    let feed = ensure_feed(store, &name, Some(page_size), authority).await?;
+    let feed = ensure_feed(store, &name, Some(page_size), config.public_url.as_ref()).await?;
     writeln!(std::io::stdout(), "created {} with pages of {}", feed.name, feed.page_size)?;
     Ok(())
 }

@@ -45,10 +45,9 @@ pub(super) async fn run(config: Config) -> Result<(), Failed> {
 }
 
 async fn build(config: &Config, store: Arc<dyn EventStore>) -> anyhow::Result<FeedServer> {
-    let authority = config.public_url.as_ref().and_then(|url| url.host_str());
     for name in &config.feeds {
-        let authority = authority.unwrap_or("localhost");
-        ensure_feed(store.as_ref(), name, Some(config.page_size), authority).await?;
+        let page_size = Some(config.page_size);
+        ensure_feed(store.as_ref(), name, page_size, config.public_url.as_ref()).await?;
     }
     let mut builder = FeedServer::builder()
         .shared_store(store)
