@@ -82,8 +82,10 @@ impl Event {
     /// # Errors
     ///
     /// When data claims to be JSON and is not: not UTF-8, not of JSON's syntax, or nested deeper
-    /// than [`MAX_JSON_DEPTH`]. The error names the place.
+    /// than [`MAX_JSON_DEPTH`]; the error names the place. And when the time was made from an
+    /// instant outside the years 0001 to 9999.
     pub fn new(parts: EventParts) -> Result<Self, InvalidEvent> {
+        parts.time.as_ref().map_or(Ok(()), EventTime::check)?;
         if let Some(data) = &parts.data
             && parts
                 .data_content_type
@@ -245,6 +247,21 @@ mod tests {
         parts.data_content_type = Some("text/plain".parse().unwrap());
         parts.data = Some(Bytes::from_static(b"{"));
         assert!(Event::new(parts).is_ok());
+    }
+
+    #[test]
+    fn an_instant_that_makes_no_time_is_refused() {
+        let with = |seconds| {
+            let mut parts = order();
+            parts.time = Some(chrono::DateTime::from_timestamp(seconds, 0).unwrap().into());
+            Event::new(parts)
+        };
+        // From 0001-01-01T00:00:00Z up to, and not including, 10000-01-01T00:00:00Z.
+        let (first, end) = (-62_135_596_800, 253_402_300_800);
+        assert!(with(first).is_ok() && with(end - 1).is_ok());
+        for bad in [first - 1, end] {
+            assert_eq!(with(bad).unwrap_err().field(), "time");
+        }
     }
 
     #[test]

@@ -173,6 +173,7 @@ fn dates_are_rfc_3339_give_or_take_its_letters() {
         ("2026-01-02t03:04:05z", "2026-01-02T03:04:05Z"),
         (" 2026-01-02 03:04:05Z\n", "2026-01-02T03:04:05Z"),
         ("2026-01-02T03:04:05.1234567891234+00:00", "2026-01-02T03:04:05.123456789Z"),
+        ("2016-12-31T23:59:60.5Z", "2016-12-31T23:59:60Z"),
     ] {
         let event = event(&format!("<published>{date}</published>"));
         assert_eq!(event.time().unwrap().as_str(), expected, "{date}");
