@@ -12,7 +12,7 @@
 //! | `author/name` | the source |
 //! | `category` | the type, and the subject, each with its own scheme |
 //! | `link` | `self`; and `alternate`, the same, where there is no data |
-//! | `thr:in-reply-to` | the causation id, where it is a UUID or an IRI |
+//! | `thr:in-reply-to` | the causation id, where it is a UUID or a URI that every reader knows |
 //! | `ev:*` | the position, and each attribute as it is |
 //! | `content` | JSON as `text/json`, text as its own type, XML as `text`, all else in Base64; large data at its own address |
 //!

@@ -112,6 +112,12 @@ fn nasty_events() -> Vec<Nasty> {
         }
         events.push(Nasty { attributes, data: Some(format!("{n}").into()) });
     }
+    for (n, causation_id) in (1..).zip(["urn:x:y", "http://größe.example/"]) {
+        let mut attributes =
+            json!({"id": format!("caused-{n}"), "source": "/shop", "type": "order.placed"});
+        attributes["causationid"] = json!(causation_id);
+        events.push(Nasty { attributes, data: None });
+    }
     for event in &mut events {
         event.attributes["specversion"] = json!("1.0");
     }

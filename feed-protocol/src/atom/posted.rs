@@ -147,7 +147,7 @@ fn with_causation(raw: &RawEntry, mut extensions: Extensions) -> Result<Extensio
         _ => return invalid("has no place in an event beside another"),
     };
     match extensions.text("causationid") {
-        Some(stated) if reply_iri(stated).as_deref() == Some(iri) => {}
+        Some(stated) if stated == iri || reply_iri(stated).as_deref() == Some(iri) => {}
         Some(_) => return invalid("does not name the event of the extension 'causationid'"),
         None => {
             let id = ExtensionValue::string(uuid_of_urn(iri).unwrap_or(iri))

@@ -73,6 +73,23 @@ fn everything_that_an_entry_can_say() {
 }
 
 #[test]
+fn the_causation_id_is_what_a_reply_names_whatever_we_would_write() {
+    let uuid = "6f0e9fbd-4f0c-4d2b-8d7e-3d6f1d1f0a11";
+    for (iri, id) in [
+        (&format!("urn:uuid:{uuid}"), uuid),
+        (&"urn:x:y".to_owned(), "urn:x:y"),
+        (&"http://größe.example/".to_owned(), "http://größe.example/"),
+    ] {
+        let reply = format!("<thr:in-reply-to ref='{iri}'/>");
+        assert_eq!(event(&reply).causation_id(), Some(id));
+        let both = format!("{reply}<ev:extension name='causationid'>{id}</ev:extension>");
+        assert_eq!(event(&both).causation_id(), Some(id));
+        let same = format!("{reply}<ev:extension name='causationid'>{iri}</ev:extension>");
+        assert_eq!(event(&same).causation_id(), Some(iri.as_str()));
+    }
+}
+
+#[test]
 fn a_uuid_keeps_its_atom_id() {
     let uuid = "6f0e9fbd-4f0c-4d2b-8d7e-3d6f1d1f0a11";
     let posted = |iri: &str| post(&format!("<id>{iri}</id><title>a</title>{REST}")).unwrap();
