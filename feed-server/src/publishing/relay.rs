@@ -5,6 +5,7 @@
 //! process whose publisher is told of a commit ([`Receipt::wake`](super::Receipt::wake)) looks at
 //! once, lease or not.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,10 +22,10 @@ use crate::store::{EventStore, StoreError};
 const LEASE: Duration = Duration::from_secs(5);
 /// How often it is renewed, and how often those who do not hold it try to acquire it.
 const LEASE_CHECK: Duration = Duration::from_secs(1);
-/// How long to wait at least before looking again, while something was found a moment ago. Looking
-/// that took longer is followed by as long a pause: what has piled up meanwhile shares a commit, and
-/// half of the database is left to those who publish.
-const BUSY: Duration = Duration::from_millis(5);
+/// How long to wait before looking again, while something was found a moment ago: as long as it took to
+/// move it, within these bounds. So what arrives meanwhile shares a commit, and the more so the busier
+/// the database is.
+const BUSY: RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_millis(20);
 /// How long, when nothing has been found for a while.
 const IDLE: Duration = Duration::from_millis(500);
 /// For how long something counts as found a moment ago.
@@ -173,9 +174,11 @@ impl Relaying {
     /// How long to wait before looking again.
     fn pause(&self) -> Duration {
         match self.found {
-            Some((found, took)) if found.elapsed() < MOMENT => took.clamp(BUSY, IDLE),
+            Some((found, took)) if found.elapsed() < MOMENT => {
+                took.clamp(*BUSY.start(), *BUSY.end())
+            }
             // The longer ago, the more seldom.
-            Some((found, _)) => (found.elapsed() / 20).clamp(BUSY, IDLE),
+            Some((found, _)) => (found.elapsed() / 20).clamp(*BUSY.start(), IDLE),
             None => IDLE,
         }
     }
