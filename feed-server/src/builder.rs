@@ -13,7 +13,7 @@ use url::Url;
 use crate::feeds::{Feeds, Follower};
 use crate::handlers::{App, Timing};
 use crate::paging::Paging;
-use crate::publishing::{PublishLimits, Publisher, Queue, Relay};
+use crate::publishing::{Background, PublishLimits, Publisher, Queue, Relay};
 use crate::store::{EventStore, NewFeed, StoreError};
 use crate::{random, router};
 
@@ -129,7 +129,7 @@ impl FeedServer {
     /// Closes the store, once nothing is served and published any more.
     pub async fn close(self) {
         self.shutdown();
-        self.app.relay.ended().await;
+        self.app.publisher.background().relay.ended().await;
         self.store.close().await;
     }
 }
@@ -244,17 +244,15 @@ impl FeedServerBuilder {
         let shutdown = Arc::new(watch::Sender::new(false));
         let relay =
             Relay::start(Arc::clone(&store), Arc::clone(&feeds), shutdown.subscribe(), self.relay);
-        let publisher = Publisher::new(Arc::clone(&feeds), queue, self.limits, relay.wake());
-        let paging = Paging::new(Arc::clone(&store), public_url, self.cache_bytes);
-        let app = App {
-            _follower: Follower::start(Arc::clone(&feeds)),
+        let background = Background {
             relay,
-            feeds,
-            paging,
-            publisher,
-            timing: self.timing,
-            shutdown: shutdown.subscribe(),
+            _follower: Follower::start(Arc::clone(&feeds)),
+            _shutdown: Arc::clone(&shutdown),
         };
+        let publisher = Publisher::new(Arc::clone(&feeds), queue, self.limits, background);
+        let paging = Paging::new(Arc::clone(&store), public_url, self.cache_bytes);
+        let app =
+            App { feeds, paging, publisher, timing: self.timing, shutdown: shutdown.subscribe() };
         Ok(FeedServer { app: Arc::new(app), shutdown, store })
     }
 }

@@ -26,9 +26,9 @@ use axum::response::Response;
 use feed_protocol::{Problem, ProblemType};
 use tokio::sync::watch;
 
-use crate::feeds::{Feeds, Follower, LiveFeed};
+use crate::feeds::{Feeds, LiveFeed};
 use crate::paging::Paging;
-use crate::publishing::{Publisher, Relay};
+use crate::publishing::Publisher;
 use failure::Failure;
 
 /// What every handler works with.
@@ -40,10 +40,6 @@ pub(crate) struct App {
     pub(crate) timing: Timing,
     /// Becomes true when the server shuts down: long polls answer, and streams end.
     pub(crate) shutdown: watch::Receiver<bool>,
-    /// Keeps the heads up to date with what other processes commit.
-    pub(crate) _follower: Follower,
-    /// Gives their places to events that were published in transactions.
-    pub(crate) relay: Relay,
 }
 
 /// The times that the wire depends on.

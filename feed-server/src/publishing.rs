@@ -15,7 +15,7 @@ pub use new_event::{IntoEvent, NewEvent};
 pub(crate) use queue::Queue;
 pub(crate) use relay::{Relay, Wake};
 
-use crate::feeds::{Feeds, LiveFeed};
+use crate::feeds::{Feeds, Follower, LiveFeed};
 use crate::store::{Append, AppendResult, Appended, Refusal, StoreError, TransactionError};
 
 /// What a publish may hold at most.
@@ -49,6 +49,19 @@ pub struct Publisher {
     queue: Queue,
     limits: PublishLimits,
     wake: Wake,
+    /// What runs for as long as there is a publisher.
+    background: Arc<Background>,
+}
+
+/// The tasks behind a server; they end when its router and all its publishers are gone.
+#[derive(Debug)]
+pub(crate) struct Background {
+    /// Gives their places to events that were published in transactions.
+    pub(crate) relay: Relay,
+    /// Keeps the heads up to date with what other processes commit.
+    pub(crate) _follower: Follower,
+    /// Nobody can ask those who wait for it to shut down once this is gone.
+    pub(crate) _shutdown: Arc<tokio::sync::watch::Sender<bool>>,
 }
 
 /// Why events were not published.
@@ -90,8 +103,19 @@ pub enum PublishError {
 }
 
 impl Publisher {
-    pub(crate) fn new(feeds: Arc<Feeds>, queue: Queue, limits: PublishLimits, wake: Wake) -> Self {
-        Self { feeds, queue, limits, wake }
+    pub(crate) fn new(
+        feeds: Arc<Feeds>,
+        queue: Queue,
+        limits: PublishLimits,
+        background: Background,
+    ) -> Self {
+        let wake = background.relay.wake();
+        Self { feeds, queue, limits, wake, background: Arc::new(background) }
+    }
+
+    /// The tasks behind the server.
+    pub(crate) fn background(&self) -> &Background {
+        &self.background
     }
 
     /// Publishes one event: an [`Event`] or a [`NewEvent`].
@@ -114,7 +138,8 @@ impl Publisher {
     /// # Errors
     ///
     /// As [`publish`](Self::publish); [`Refusal::VersionMismatch`] when the subject has another
-    /// number of events.
+    /// number of events; [`Refusal::SubjectBusy`] when that is not certain for a second, because a
+    /// transaction that publishes for the subject is open.
     pub async fn publish_expecting(
         &self,
         feed: &str,

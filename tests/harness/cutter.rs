@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
 
@@ -24,6 +25,8 @@ pub enum Cut {
 pub struct Cutter {
     address: SocketAddr,
     due: Due,
+    /// Counts the times at which all connections fell silent.
+    silence: watch::Sender<u64>,
     task: JoinHandle<()>,
 }
 
@@ -43,17 +46,23 @@ impl Cutter {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let due = Due::default();
+        let silence = watch::Sender::new(0);
         let task = tokio::spawn({
-            let due = Arc::clone(&due);
+            let (due, silence) = (Arc::clone(&due), silence.clone());
             async move {
                 while let Ok((client, _)) = listener.accept().await {
-                    let due = Arc::clone(&due);
-                    // Whoever goes away early misses the rest.
-                    tokio::spawn(async move { carry(client, server, &due).await.ok() });
+                    let (due, mut silence) = (Arc::clone(&due), silence.subscribe());
+                    tokio::spawn(async move {
+                        let carried = carry(client, server, &due, async move {
+                            let _ = silence.changed().await;
+                        });
+                        // Whoever goes away early misses the rest.
+                        carried.await.ok()
+                    });
                 }
             }
         });
-        Self { address, due, task }
+        Self { address, due, silence, task }
     }
 
     /// The address of a database on the server, through the proxy.
@@ -76,6 +85,12 @@ impl Cutter {
     /// Never: nobody panics while it changes what is due.
     pub fn cut(&self, bytes: &[u8], at: Cut) {
         *self.due.lock().expect("it is not poisoned") = Some((bytes.to_vec(), at));
+    }
+
+    /// Lets all connections that there are fall silent: they stay open, and carry nothing any more. New
+    /// ones are carried.
+    pub fn silence(&self) {
+        self.silence.send_modify(|times| *times += 1);
     }
 
     /// Whether what was to be cut has been.
@@ -106,7 +121,12 @@ fn take(due: &Due, request: &[u8]) -> Option<Cut> {
     Some(cut)
 }
 
-async fn carry(client: TcpStream, server: SocketAddr, due: &Due) -> std::io::Result<()> {
+async fn carry(
+    client: TcpStream,
+    server: SocketAddr,
+    due: &Due,
+    silence: impl Future<Output = ()>,
+) -> std::io::Result<()> {
     let server = TcpStream::connect(server).await?;
     server.set_nodelay(true)?;
     client.set_nodelay(true)?;
@@ -139,7 +159,10 @@ async fn carry(client: TcpStream, server: SocketAddr, due: &Due) -> std::io::Res
     };
     // When one way ends, so does the other, and both connections with them.
     tokio::select! {
-        ended = forth => ended,
-        ended = back => ended,
+        ended = forth => return ended,
+        ended = back => return ended,
+        () = silence => {}
     }
+    // Both ends are kept, and nobody is listened to.
+    std::future::pending().await
 }

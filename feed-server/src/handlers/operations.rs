@@ -27,7 +27,7 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> HandlerResult {
         return Err(Problem::new(ProblemType::Unavailable, "Shutting down.").into());
     }
     match tokio::time::timeout(CHECK_TIMEOUT, app.paging.check()).await {
-        Ok(Ok(())) => ready(&app).await,
+        Ok(Ok(())) => Ok(ready(&app).await),
         Ok(Err(error)) => Err(unavailable(&Arc::new(error))),
         Err(_) => Err(Problem::new(
             ProblemType::Unavailable,
@@ -37,13 +37,13 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> HandlerResult {
     }
 }
 
-/// Ready; and how many events of the outbox were rejected, which keeps nothing from being served, and
-/// waits for a person.
-async fn ready(app: &App) -> HandlerResult {
-    match app.relay.rejected().await {
-        Ok(None) => Ok(ok()),
-        Ok(Some(rejected)) => Ok(json(format!("{{\"status\":\"ok\",\"rejected\":{rejected}}}\n"))),
-        Err(error) => Err(unavailable(&Arc::new(error))),
+/// Ready; and, if it can be had, how many events of the outbox were rejected, which keeps nothing from
+/// being served, and waits for a person.
+async fn ready(app: &App) -> Response {
+    let rejected = app.publisher.background().relay.rejected();
+    match tokio::time::timeout(CHECK_TIMEOUT, rejected).await {
+        Ok(Ok(Some(rejected))) => json(format!("{{\"status\":\"ok\",\"rejected\":{rejected}}}\n")),
+        _ => ok(),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{IntoEvent, PublishError, Publisher, Wake};
-use crate::store::{Append, CallersTransaction};
+use crate::store::CallersTransaction;
 
 /// An event that is published in a transaction of the caller's.
 ///
@@ -17,15 +17,18 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Whether the event is new, rather than published before.
+    /// Whether the event is new, rather than published before. It may say so of an event that was
+    /// committed elsewhere in the very moment of the publish, or after the snapshot of a transaction
+    /// above READ COMMITTED; that event is told of once all the same.
     #[must_use]
     pub const fn created(&self) -> bool {
         self.created
     }
 
     /// Has the event looked for at once; call it after the commit. Without it, it becomes visible at
-    /// the next look: within 10 milliseconds where events are frequent, and half a second where they
-    /// are rare.
+    /// the next look: about 10 milliseconds later where events are frequent, and within half a second
+    /// where they are rare. When the process that looks has died, it takes up to 6 seconds until another
+    /// one does.
     pub fn wake(&self) {
         self.wake.wake();
     }
@@ -36,8 +39,9 @@ impl Publisher {
     /// that sqlx has begun, on SQLite or PostgreSQL.
     ///
     /// On PostgreSQL it takes a lock on the event's subject until your transaction ends, and no
-    /// other: transactions on different subjects never wait for each other, and events of one
-    /// subject stand in the order in which their transactions commit. On SQLite it takes the write
+    /// other: transactions on different subjects never wait for each other (unless they publish the
+    /// same source and id), and events of one subject stand in the order in which their transactions
+    /// commit. On SQLite it takes the write
     /// lock of the file; begin with `BEGIN IMMEDIATE`, or publish before you read.
     ///
     /// Publishing the same event again, here or elsewhere, changes nothing. A commit that fails is
@@ -47,7 +51,8 @@ impl Publisher {
     ///
     /// [`PublishError::Transaction`] when the transaction is not one to publish in, or has to be
     /// done again ([`TransactionError::Conflict`](crate::store::TransactionError::Conflict)).
-    /// After all others the transaction can go on, and the event is not part of it.
+    /// After all other errors the transaction can go on, and the event is not part of it; which of
+    /// [`TransactionError`](crate::store::TransactionError) end it, they say themselves.
     pub async fn publish_in<T: CallersTransaction>(
         &self,
         transaction: &mut T,
@@ -76,13 +81,9 @@ impl Publisher {
         event: impl IntoEvent + Send,
         expected_version: Option<u64>,
     ) -> Result<Receipt, PublishError> {
-        let append = self.checked(feed, vec![event.into_event()?], expected_version)?;
-        let Append { feed, events, .. } = &append.1;
-        debug_assert_eq!((feed, events.len()), (&append.0.feed, 1));
-        let created = transaction
-            .put(&append.1)
-            .await
-            .map_err(|error| PublishError::Transaction(Arc::new(error)))??;
+        let (_, append) = self.checked(feed, vec![event.into_event()?], expected_version)?;
+        let put = transaction.put(&append).await;
+        let created = put.map_err(|error| PublishError::Transaction(Arc::new(error)))??;
         Ok(Receipt { created, wake: self.wake.clone() })
     }
 }

@@ -25,9 +25,11 @@ const LEASE_CHECK: Duration = Duration::from_secs(1);
 /// How long to wait before looking again, while something was found a moment ago: as long as it took to
 /// move it, within these bounds. So what arrives meanwhile shares a commit, and the more so the busier
 /// the database is.
-const BUSY: RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_millis(20);
+const BUSY: RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_millis(10);
 /// How long, when nothing has been found for a while.
 const IDLE: Duration = Duration::from_millis(500);
+/// How long the end may take, in which the lease is given back.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 /// For how long something counts as found a moment ago.
 const MOMENT: Duration = Duration::from_secs(1);
 /// After how many events that were moved it is time to tidy up behind them, and how often at most. The
@@ -100,7 +102,7 @@ impl Relay {
     pub(crate) async fn ended(&self) {
         let mut ended = self.ended.clone();
         // An error is what is waited for: nobody can change it any more.
-        let _ = tokio::time::timeout(MOMENT, ended.changed()).await;
+        let _ = tokio::time::timeout(END_TIMEOUT, ended.changed()).await;
     }
 
     pub(crate) fn wake(&self) -> Wake {
@@ -163,6 +165,9 @@ impl Relaying {
             }
             self.say(outcome);
         }
+        if let Some((_, task)) = &self.tidying {
+            task.abort();
+        }
         if self.holds
             && let Some(outbox) = self.store.outbox()
             && let Err(error) = outbox.release(&self.ourselves).await
@@ -198,19 +203,27 @@ impl Relaying {
         let begun = Instant::now();
         let store = Arc::clone(&self.store);
         let Some(outbox) = store.outbox() else { return Ok(()) };
+        let mut outcome = Ok(());
         for key in outbox.waiting().await? {
             if self.feeds.by_key(key).is_none() {
                 self.feeds.refresh().await?;
             }
             let Some(live) = self.feeds.by_key(key) else { continue };
-            if let Some(head) = outbox.relay(&live.feed).await?.head {
-                self.untidy += head.position.get().saturating_sub(live.head().position.get());
-                live.advance(head);
+            match outbox.relay(&live.feed).await {
+                Ok(relayed) => {
+                    if let Some(head) = relayed.head {
+                        let known = live.head().position.get();
+                        self.untidy += head.position.get().saturating_sub(known);
+                        live.advance(head);
+                    }
+                }
+                // The trouble of one feed is not that of the others.
+                Err(error) => outcome = outcome.and(Err(error)),
             }
             self.found = Some((Instant::now(), begun.elapsed()));
         }
         self.tidy();
-        Ok(())
+        outcome
     }
 
     /// Tidies up when it is time to, beside the relaying.

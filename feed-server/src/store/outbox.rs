@@ -34,7 +34,7 @@ pub enum TransactionError {
     #[error("the transaction is not one of the database that holds the feed {0}")]
     OtherDatabase(FeedName),
     /// The transaction does not find our tables: it is one of another database, or its search path
-    /// leads elsewhere.
+    /// leads elsewhere. On PostgreSQL it has to be rolled back.
     #[error(
         "the transaction finds no feeds: is it one of the publisher's database, with the same search path?"
     )]
@@ -42,7 +42,7 @@ pub enum TransactionError {
     /// Not one event.
     #[error("one event is published at a time, and this is {0}")]
     OneEvent(usize),
-    /// The database failed.
+    /// The database failed. The transaction has to be rolled back.
     #[error(transparent)]
     Store(StoreError),
 }

@@ -12,6 +12,7 @@
 //!
 //! - `options`: which database, and how
 //! - `setup`: connections, and what is checked when the database is opened
+//! - `pool`: connections that are used for a bounded time
 //! - `migrate`: the schema and its versions
 //! - `append`, `insert`: the transaction that gives events their positions
 //! - `direct`: the same in one statement, where nothing stands in its way
@@ -28,6 +29,7 @@ mod migrate;
 mod notify;
 mod options;
 mod outbox;
+mod pool;
 mod read;
 mod setup;
 
@@ -37,26 +39,27 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use feed_protocol::event::{EventId, Source, Subject};
 use feed_protocol::{Entry, Position};
-use sqlx::{Connection, PgPool};
+use sqlx::Connection;
 
 use self::direct::Expectations;
 use self::failure::failure;
 use self::notify::Notifications;
+use self::pool::Pool;
 use super::outbox::{Outbox, Relayed};
 use super::{Append, Commit, EventStore, Feed, Head, NewFeed, Slice, StoreError, Window};
 
 pub use self::options::PostgresOptions;
 pub(super) use self::outbox::put;
 
-/// How many connections write: the queue of publishes, the relay, and whoever creates a feed or
-/// looks whether the database is ready.
+/// How many connections write: the queue of publishes, the relay, and one for all that is rare (who
+/// creates a feed, looks whether the database is ready, or tidies the outbox).
 const WRITERS: u32 = 3;
 
 /// Events in a PostgreSQL database.
 #[derive(Debug)]
 pub struct PostgresStore {
-    writers: PgPool,
-    readers: PgPool,
+    writers: Pool,
+    readers: Pool,
     notifications: Notifications,
     expectations: Expectations,
 }
@@ -78,8 +81,8 @@ impl PostgresStore {
             tracing::debug!(%error, "a connection could not be closed");
         }
         Ok(Self {
-            writers: setup::pool(&options, WRITERS),
-            readers: setup::pool(&options, options.readers),
+            writers: Pool::new(&options, WRITERS),
+            readers: Pool::new(&options, options.readers),
             notifications: Notifications::start(&options).await.map_err(explain)?,
             expectations: Expectations::default(),
         })
@@ -88,7 +91,10 @@ impl PostgresStore {
     async fn append_to(&self, feeds: &[&Feed], requests: &[Append]) -> Result<Commit, StoreError> {
         let commit = match self.append_directly(feeds, requests).await? {
             Some(commit) => commit,
-            None => append::append(&self.writers, feeds, requests).await?,
+            None => {
+                let append = |pool| async move { append::append(&pool, feeds, requests).await };
+                self.writers.run(append).await?
+            }
         };
         self.expectations.note(&commit);
         if !commit.heads.is_empty() {
@@ -104,9 +110,10 @@ impl PostgresStore {
         requests: &[Append],
     ) -> Result<Option<Commit>, StoreError> {
         let Some(head) = self.expectations.of(feeds, requests) else { return Ok(None) };
-        let commit = direct::append(&self.writers, feeds[0], head, requests).await?;
+        let append = |pool| async move { direct::append(&pool, feeds[0], head, requests).await };
+        let commit = self.writers.run(append).await?;
         if commit.is_none() {
-            self.expectations.missed();
+            self.expectations.missed(feeds[0]);
         }
         Ok(commit)
     }
@@ -115,17 +122,19 @@ impl PostgresStore {
 #[async_trait]
 impl EventStore for PostgresStore {
     async fn create_feed(&self, feed: NewFeed) -> Result<Feed, StoreError> {
-        let created = append::create_feed(&self.writers, &feed).await?;
+        let name = feed.name.clone();
+        let create = |pool| async move { append::create_feed(&pool, &feed).await };
+        let created = self.writers.run(create).await?.ok_or(StoreError::FeedExists(name))?;
         self.notifications.announce();
-        created.ok_or(StoreError::FeedExists(feed.name))
+        Ok(created)
     }
 
     async fn feeds(&self) -> Result<Vec<(Feed, Head)>, StoreError> {
-        read::again(|| read::feeds(&self.readers)).await
+        self.readers.run(|pool| async move { read::again(|| read::feeds(&pool)).await }).await
     }
 
     async fn head(&self, feed: &Feed) -> Result<Head, StoreError> {
-        read::again(|| read::head(&self.readers, feed)).await
+        self.readers.run(|pool| async move { read::again(|| read::head(&pool, feed)).await }).await
     }
 
     async fn append(&self, requests: &[Append]) -> Result<Commit, StoreError> {
@@ -136,11 +145,15 @@ impl EventStore for PostgresStore {
     }
 
     async fn read(&self, feed: &Feed, window: &Window<'_>) -> Result<Slice, StoreError> {
-        read::again(|| read::window(&self.readers, feed, window)).await
+        self.readers
+            .run(|pool| async move { read::again(|| read::window(&pool, feed, window)).await })
+            .await
     }
 
     async fn entry(&self, feed: &Feed, position: Position) -> Result<Option<Entry>, StoreError> {
-        read::again(|| read::entry(&self.readers, feed.key, position)).await
+        self.readers
+            .run(|pool| async move { read::again(|| read::entry(&pool, feed.key, position)).await })
+            .await
     }
 
     async fn find(
@@ -149,7 +162,9 @@ impl EventStore for PostgresStore {
         source: &Source,
         id: &EventId,
     ) -> Result<Option<Position>, StoreError> {
-        read::again(|| read::find(&self.readers, feed, source, id)).await
+        self.readers
+            .run(|pool| async move { read::again(|| read::find(&pool, feed, source, id)).await })
+            .await
     }
 
     async fn subject(
@@ -160,7 +175,11 @@ impl EventStore for PostgresStore {
         max_entries: u64,
         max_bytes: u64,
     ) -> Result<Option<Slice>, StoreError> {
-        read::again(|| read::subject(&self.readers, feed, subject, after, max_entries, max_bytes))
+        self.readers
+            .run(|pool| async move {
+                read::again(|| read::subject(&pool, feed, subject, after, max_entries, max_bytes))
+                    .await
+            })
             .await
     }
 
@@ -169,7 +188,7 @@ impl EventStore for PostgresStore {
         feed: &Feed,
         instant: DateTime<Utc>,
     ) -> Result<Position, StoreError> {
-        read::again(|| read::position_before(&self.readers, feed, instant)).await
+        self.readers.run(|pool| async move { read::again(|| read::position_before(&pool, feed, instant)).await }).await
     }
 
     async fn changed_elsewhere(&self) {
@@ -177,7 +196,9 @@ impl EventStore for PostgresStore {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        setup::check_writable(&self.writers).await.map_err(failure)
+        self.writers
+            .run(|pool| async move { setup::check_writable(&pool).await.map_err(failure) })
+            .await
     }
 
     fn outbox(&self) -> Option<&dyn Outbox> {
@@ -194,15 +215,15 @@ impl EventStore for PostgresStore {
 #[async_trait]
 impl Outbox for PostgresStore {
     async fn lease(&self, holder: &str, duration: Duration) -> Result<bool, StoreError> {
-        outbox::lease(&self.writers, holder, duration).await
+        self.writers.run(|pool| async move { outbox::lease(&pool, holder, duration).await }).await
     }
 
     async fn release(&self, holder: &str) -> Result<(), StoreError> {
-        outbox::release(&self.writers, holder).await
+        self.writers.run(|pool| async move { outbox::release(&pool, holder).await }).await
     }
 
     async fn waiting(&self) -> Result<Vec<i64>, StoreError> {
-        read::again(|| outbox::waiting(&self.readers)).await
+        self.readers.run(|pool| async move { read::again(|| outbox::waiting(&pool)).await }).await
     }
 
     async fn relay(&self, feed: &Feed) -> Result<Relayed, StoreError> {
@@ -211,10 +232,10 @@ impl Outbox for PostgresStore {
     }
 
     async fn tidy(&self) -> Result<(), StoreError> {
-        outbox::vacuum(&self.writers).await
+        self.writers.run(|pool| async move { outbox::vacuum(&pool).await }).await
     }
 
     async fn rejected(&self) -> Result<u64, StoreError> {
-        read::again(|| outbox::rejected(&self.readers)).await
+        self.readers.run(|pool| async move { read::again(|| outbox::rejected(&pool)).await }).await
     }
 }

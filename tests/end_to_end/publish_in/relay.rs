@@ -95,3 +95,61 @@ async fn the_relay_moves_to_a_living_process_within_ten_seconds() {
     assert_ne!(holder(&database).await, first);
     drop(next);
 }
+
+#[tokio::test]
+async fn the_trouble_of_one_feed_is_not_that_of_the_others() {
+    let place = InPostgres::new().await;
+    let mut lock = place.begin().await;
+    lock.run("SELECT 1 FROM feed_feeds WHERE name = 'orders' FOR UPDATE").await.unwrap();
+    let mut own = place.begin().await;
+    for feed in ["orders", "customers"] {
+        place.publisher().publish_in(&mut own, feed, placed(feed)).await.unwrap();
+    }
+    Own::commit(own).await.unwrap();
+    eventually("the event of the other feed", async || {
+        (read_all(place.store(), "customers").await.len() == 1).then_some(())
+    })
+    .await;
+    assert!(place.log().await.is_empty());
+    Own::rollback(lock).await;
+    place.ids(1).await;
+}
+
+#[tokio::test]
+async fn a_router_or_a_publisher_alone_keeps_the_relay_going() {
+    let database = postgres::Database::create().await;
+    let pool = database.pool(2).await;
+    let open = async || {
+        let store = feed_server::store::open(database.url()).await.unwrap();
+        FeedServer::builder().shared_store(store).feed("orders").build().await.unwrap()
+    };
+    let publisher = open().await.publisher();
+    let publish = async |id: &str| {
+        let mut own = pool.begin().await.unwrap();
+        publisher.publish_in(&mut own, "orders", placed(id)).await.unwrap();
+        Own::commit(own).await.unwrap();
+    };
+    let store = feed_server::store::open(database.url()).await.unwrap();
+    let seen = async |count: usize| {
+        eventually("the event", async || {
+            (read_all(&*store, "orders").await.len() == count).then_some(())
+        })
+        .await;
+    };
+    publish("1").await;
+    seen(1).await;
+    // And a router, without a publisher that looks.
+    let router = open().await.router();
+    let quiet = FeedServer::builder()
+        .shared_store(feed_server::store::open(database.url()).await.unwrap())
+        .relay(false)
+        .build()
+        .await
+        .unwrap();
+    drop(publisher);
+    let mut own = pool.begin().await.unwrap();
+    quiet.publisher().publish_in(&mut own, "orders", placed("2")).await.unwrap();
+    Own::commit(own).await.unwrap();
+    seen(2).await;
+    drop(router);
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use feed_server::store::postgres::{PostgresOptions, PostgresStore};
 use feed_server::store::{EventStore, StoreError};
+use feed_tests::cutter::Cutter;
 use feed_tests::eventually;
 use feed_tests::postgres::{self, private_server, url_of};
 use sqlx::{Connection, Executor};
@@ -12,7 +13,9 @@ use throwaway_postgres::Mode;
 use tokio::sync::OnceCell;
 
 use super::Database;
-use super::given::{append, event, events, feed, ids, position, read_all, request};
+use super::given::{
+    append, event, events, everything_after, feed, ids, position, read_all, request,
+};
 
 /// A database of its own, made when it is first opened.
 pub(super) struct Fresh {
@@ -124,6 +127,72 @@ async fn a_server_that_is_restarted_is_used_again() {
         (store.head(&orders).await.ok()?.position == position(3)).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_has_fallen_silent_is_given_up() {
+    let fresh = Fresh::new();
+    let database = fresh.database().await;
+    let direct: url::Url = database.url().parse().unwrap();
+    let cutter = Cutter::before(direct.socket_addrs(|| None).unwrap()[0]).await;
+    let options: PostgresOptions = cutter.url(database.url()).parse().unwrap();
+    let store = PostgresStore::open(options.answer_timeout(Duration::from_secs(1))).await.unwrap();
+    let orders = feed(&store, "orders").await;
+    // A connection is tried once more when it is given back, and may fall silent then; so it takes a
+    // few times until one falls silent that is used.
+    let mut appended = 0;
+    eventually("an append to meet silence", async || {
+        append(&store, &orders, [event(appended + 1)]).await.unwrap();
+        cutter.silence();
+        appended += 2;
+        let outcome = store.append(&[request(&orders, [event(appended)])]).await;
+        let silent = outcome.is_err();
+        if let Err(error) = outcome {
+            assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        }
+        // Whatever became of it, the same again settles it.
+        append(&store, &orders, [event(appended)]).await.unwrap();
+        silent.then_some(())
+    })
+    .await;
+    eventually("a reading to meet silence", async || {
+        read_all(&store, &orders).await;
+        cutter.silence();
+        let read = store.read(&orders, &everything_after(0)).await;
+        matches!(read, Err(StoreError::Unavailable(_))).then_some(())
+    })
+    .await;
+    let expected: Vec<_> = (1..=appended).map(|id| id.to_string()).collect();
+    assert_eq!(ids(&read_all(&store, &orders).await), expected);
+}
+
+#[tokio::test]
+async fn programs_that_start_at_once_agree_whatever_the_default_isolation() {
+    let fresh = Arc::new(Fresh::new());
+    let database = fresh.database().await;
+    let name = database.url().rsplit('/').next().unwrap().to_owned();
+    let set =
+        format!("ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'");
+    database.connect().await.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(set))).await.unwrap();
+    let mut programs = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let fresh = Arc::clone(&fresh);
+        programs.spawn(async move { fresh.open().await });
+    }
+    let stores = programs.join_all().await;
+    let orders = feed(&*stores[0], "orders").await;
+    // Appends too: at first each meets another head than it expects.
+    let mut appends = tokio::task::JoinSet::new();
+    for (number, store) in stores.iter().cloned().enumerate() {
+        let orders = orders.clone();
+        appends.spawn(async move {
+            for id in 0..10 {
+                append(&*store, &orders, [event(format!("{number}-{id}"))]).await.unwrap();
+            }
+        });
+    }
+    appends.join_all().await;
+    assert_eq!(read_all(&*stores[0], &orders).await.len(), 80);
 }
 
 /// What a program says when it cannot open this database.

@@ -6,15 +6,22 @@
 //! after a transaction has committed never overtakes the events of that transaction.
 
 use std::collections::{HashMap, HashSet};
+use std::io::ErrorKind;
+use std::time::Duration;
 
 use feed_protocol::Event;
 use feed_protocol::event::Subject;
 use sqlx::{PgConnection, PgPool, Row};
+use tokio::time::Instant;
 
 use super::failure::failure;
 use super::{insert, outbox, read};
 use crate::store::admission::{self, Decision, Holdings, Known};
 use crate::store::{Append, Commit, Feed, Head, NewFeed, StoreError, row};
+
+/// For how long an append moves what waits in the outbox before it, at most: after an outage that can be
+/// much.
+const MAX_MOVING: Duration = Duration::from_secs(5);
 
 /// Creates a feed; `None` if there is one of this name.
 pub(super) async fn create_feed(
@@ -49,11 +56,19 @@ pub(super) async fn append(
     if feeds.is_empty() {
         return Ok(Commit::default());
     }
+    let begun = Instant::now();
     loop {
         let Moved { commit, more } = append_once(writers, feeds, requests).await?;
         heads.extend(commit.heads);
         if !more {
             return Ok(Commit { results: commit.results, heads });
+        }
+        if begun.elapsed() > MAX_MOVING {
+            if requests.is_empty() {
+                return Ok(Commit { results: Vec::new(), heads });
+            }
+            // What was moved stays moved, and those who publish try again.
+            return Err(StoreError::Unavailable(sqlx::Error::Io(ErrorKind::TimedOut.into())));
         }
     }
 }

@@ -19,8 +19,9 @@ use super::insert;
 use crate::store::admission::{self, Decision, Holdings};
 use crate::store::{Append, Commit, Feed, Head, StoreError, row};
 
-/// How many appends go the long way after one that has met another head than it expected: another
-/// process appends too.
+/// How many appends of a feed go the long way after one that could not be direct: another process
+/// appends too, events wait in the outbox, or somebody repeats what is there. It is likely to be so the
+/// next time.
 const DETOUR: u32 = 16;
 
 /// The heads that this process expects.
@@ -30,7 +31,8 @@ pub(super) struct Expectations(Mutex<Expected>);
 #[derive(Debug, Default)]
 struct Expected {
     heads: HashMap<i64, Head>,
-    detour: u32,
+    /// How many appends of a feed still go the long way.
+    detours: HashMap<i64, u32>,
 }
 
 impl Expectations {
@@ -42,22 +44,24 @@ impl Expectations {
             return None;
         }
         let mut expected = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if expected.detour > 0 {
-            expected.detour -= 1;
+        if let Some(left) = expected.detours.get_mut(&feed.key).filter(|left| **left > 0) {
+            *left -= 1;
             return None;
         }
         expected.heads.get(&feed.key).copied()
     }
 
-    /// Takes note of what was committed.
+    /// Takes note of what was committed. The queue and the relay may do so in the other order than they
+    /// committed; that costs a detour. The greater one would not do: a restored database is behind.
     pub(super) fn note(&self, commit: &Commit) {
         let mut expected = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         expected.heads.extend(&commit.heads);
     }
 
     /// Takes note of an expectation that was not met.
-    pub(super) fn missed(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).detour = DETOUR;
+    pub(super) fn missed(&self, feed: &Feed) {
+        let mut expected = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        expected.detours.insert(feed.key, DETOUR);
     }
 }
 

@@ -22,7 +22,10 @@ pub(super) async fn run(
     migrations: &[Migration],
 ) -> Result<(), StoreError> {
     let explain = |error| explain(options, error);
-    let mut transaction = connection.begin().await.map_err(explain)?;
+    // Whatever the database's default: what another program has just done has to be seen once it lets
+    // go of the lock.
+    let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+    let mut transaction = connection.begin_with(begin).await.map_err(explain)?;
     let schema: Option<String> = sqlx::query_scalar(include_str!("sql/migrations_schema.sql"))
         .fetch_one(&mut *transaction)
         .await

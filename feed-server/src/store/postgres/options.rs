@@ -36,6 +36,7 @@ const PARAMETERS: &[&str] = &[
 pub struct PostgresOptions {
     pub(super) connect: PgConnectOptions,
     pub(super) acquire_timeout: Duration,
+    pub(super) answer_timeout: Duration,
     pub(super) readers: u32,
 }
 
@@ -47,7 +48,12 @@ impl PostgresOptions {
             Some(_) => connect,
             None => connect.application_name("feed-server"),
         };
-        Self { connect, acquire_timeout: Duration::from_secs(5), readers: 8 }
+        Self {
+            connect,
+            acquire_timeout: Duration::from_secs(5),
+            answer_timeout: Duration::from_secs(30),
+            readers: 8,
+        }
     }
 
     /// How many connections read at a time; at least 1. Eight, if not set. A process has five more:
@@ -55,6 +61,15 @@ impl PostgresOptions {
     #[must_use]
     pub fn readers(mut self, count: u32) -> Self {
         self.readers = count.max(1);
+        self
+    }
+
+    /// How long the database may take for an append or a reading, before its connections are given up
+    /// as lost. 30 seconds, if not set: its own limits, of 15 seconds for a statement and 5 for a lock,
+    /// come first wherever it still answers.
+    #[must_use]
+    pub const fn answer_timeout(mut self, timeout: Duration) -> Self {
+        self.answer_timeout = timeout;
         self
     }
 

@@ -143,10 +143,7 @@ pub(in crate::store) async fn put(
         match try_put(connection, append, event).await? {
             Found::Put => return Ok(Ok(true)),
             Found::Refused(refusal) => return Ok(Err(refusal)),
-            Found::Event(known, existing) if known.has_same_content(event) => {
-                debug_assert!(existing.is_none_or(|position| position.get() > 0));
-                return Ok(Ok(false));
-            }
+            Found::Event(known, _) if known.has_same_content(event) => return Ok(Ok(false)),
             Found::Event(_, existing) => {
                 return Ok(Err(Refusal::Conflict {
                     index: 0,

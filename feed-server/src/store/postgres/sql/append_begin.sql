@@ -2,5 +2,5 @@
 BEGIN ISOLATION LEVEL READ COMMITTED;
 SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';
 SET LOCAL lock_timeout = '5s';
-SET LOCAL statement_timeout = '30s';
+SET LOCAL statement_timeout = '15s';
 SET LOCAL idle_in_transaction_session_timeout = '5s';

@@ -1,2 +1,2 @@
--- check_writable: an error where nothing can be written; begun and rolled back, it costs no sync
-SELECT pg_current_xact_id()::text
+-- check_writable: a write that changes no row, refused where nothing can be written; rolled back, it costs no sync
+UPDATE feed_relay SET holder = holder WHERE false
