@@ -28,7 +28,7 @@ pub(super) const NAMES: Names = &[
     ("transaction_sqlite", "transactions that publish, and that insert, eight at a time"),
     ("transaction_postgres", "the same"),
     ("transaction_sqlite_held", "those that publish, after a ninth has been open for a second"),
-    ("transaction_postgres_held", "those that publish, while a ninth is open"),
+    ("transaction_postgres_held", "those that publish, and that insert, while a ninth is open"),
 ];
 
 const PUBLISHING: &[Value] =
@@ -59,7 +59,8 @@ pub(super) async fn measure<D: Database>(
     let publisher = &feeds.publisher();
     let ours = format!("transaction_{}", D::NAME);
     let (inserted, held) = (format!("{ours}_inserted"), format!("{ours}_held"));
-    let contenders = vec![
+    let held_inserted = format!("{held}_inserted");
+    let mut contenders = vec![
         publishing(ours.clone(), shop, server, publisher, false),
         Contender::new(inserted.clone(), shop.events, INSERTING, move |time| async move {
             let begun = Instant::now();
@@ -68,6 +69,14 @@ pub(super) async fn measure<D: Database>(
         }),
         publishing(held.clone(), shop, server, publisher, true),
     ];
+    if !D::ONE_WRITER {
+        // A transaction that stays open costs the database itself something: it cannot tidy up.
+        let round = move |time| async move {
+            let (committed, took) = work_beside_a_ninth(shop, Told::Inserted, time).await?;
+            Ok(vec![rate(committed.len() - 1, took)?])
+        };
+        contenders.push(Contender::new(held_inserted.clone(), shop.events, INSERTING, round));
+    }
     harness.measure(contenders).await?;
     let rate = |name: &str| format!("{name}_{}", INSERTING[0].0);
     let published = rate(&ours);
@@ -83,6 +92,7 @@ pub(super) async fn measure<D: Database>(
     if !D::ONE_WRITER {
         // No less, but for what such a measurement can tell.
         ratio("held_to_not", &rate(&held), &published, 0.95)?;
+        ratio("held_to_inserted", &rate(&held), &rate(&held_inserted), 0.7)?;
     }
     feeds.close().await;
     Ok(())
@@ -98,7 +108,7 @@ fn publishing<'a, D: Database>(
     let round = move |time| async move {
         let mut tail = Tail::from_now(server.address).await?;
         let (mut committed, took) = if is_held {
-            work_beside_a_ninth(shop, publisher, time).await?
+            work_beside_a_ninth(shop, Told::Published(publisher), time).await?
         } else {
             let begun = Instant::now();
             let committed = work(shop, Told::Published(publisher), begun + time).await?;
@@ -145,12 +155,11 @@ async fn work<D: Database>(shop: &Shop<D>, told: Told<'_>, until: Instant) -> Re
 /// and the time in which the others could work.
 async fn work_beside_a_ninth<D: Database>(
     shop: &Shop<D>,
-    publisher: &Publisher,
+    told: Told<'_>,
     time: Duration,
 ) -> Result<(Vec<String>, Duration)> {
     let event = event(&mut Orders::new(), WORKERS, 0)?;
     let id = event.id().to_string();
-    let told = Told::Published(publisher);
     let ninth = open(shop, told, WORKERS, event).await?;
     let begun = Instant::now();
     let held = if D::ONE_WRITER { HELD } else { HELD.max(time) };
