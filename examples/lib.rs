@@ -3,10 +3,12 @@
 //!
 //! # Layout
 //!
+//! - [`program`]: what every example does as a program
 //! - [`quickstart`]: publish, serve and consume in one process
 //! - [`publish_in_transaction`]: a shop whose orders and events are committed together
 //! - [`shop`]: a real shop's customers and orders
 
+pub mod program;
 pub mod publish_in_transaction;
 pub mod quickstart;
 pub mod shop;

@@ -9,22 +9,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use feed_examples::publish_in_transaction::{self, Options};
+use feed_examples::{program, publish_in_transaction};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let interrupted = async {
-        // Without signals only --once ends by itself.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    match publish_in_transaction::run(Options::parse(), interrupted).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("publish_in_transaction: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    program::run("publish_in_transaction", publish_in_transaction::run).await
 }
