@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use clap::Parser;
-use clap::error::{Error, ErrorKind};
+use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
+use clap::{CommandFactory, Parser};
 
 use super::Failed;
 use crate::config::ServeArgs;
@@ -41,8 +41,21 @@ fn one_line(error: &Error) -> String {
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
         .map(str::trim)
         .filter(|line| !line.is_empty());
-    let line = lines.collect::<Vec<_>>().join(" ");
+    let mut line = lines.collect::<Vec<_>>().join(" ");
+    if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
+        && error.kind() == ErrorKind::UnknownArgument
+        && is_of_serve(argument)
+    {
+        line.push_str(&format!("; it is one of 'feed-server serve {argument} ...'"));
+    }
     format!("{} (see --help)", line.strip_prefix("error: ").unwrap_or(&line))
+}
+
+/// Whether `serve` has this argument: `feed-server` alone serves too, but takes none.
+fn is_of_serve(argument: &str) -> bool {
+    let settings = Settings::command();
+    let name = argument.trim_start_matches('-');
+    settings.get_arguments().any(|it| it.get_long() == Some(name))
 }
 
 /// The commands that a help text lists.
@@ -54,8 +67,6 @@ fn commands(help: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
     use crate::cli::Cli;
 
@@ -72,6 +83,7 @@ mod tests {
             (&["serve", "--lisen", "127.0.0.1:1"], "--listen"),
             (&["import", "orders"], "--from"),
             (&["serv"], "serve"),
+            (&["--listen", "127.0.0.1:1"], "it is one of 'feed-server serve --listen ...'"),
         ] {
             let line = ["feed-server"].iter().chain(arguments);
             let Err(Failed::Usage(error)) = parse::<Cli>(line) else { panic!("{arguments:?}") };
