@@ -3,6 +3,7 @@
 //! `axum::serve` cannot bound connections that stay silent or send their header slowly, so this
 //! serves with hyper's own builder.
 
+mod header_limit;
 mod stall;
 
 use std::io;
@@ -12,10 +13,10 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tracing::{debug, warn};
 
+use header_limit::HeaderLimit;
 use stall::WriteStall;
 
 /// A client must send the header of each request within this time, counted from its connection
@@ -82,7 +83,7 @@ pub async fn serve(
             debug!(error = &error as &dyn std::error::Error, "TCP_NODELAY");
         }
         let io = TokioIo::new(WriteStall::new(stream, WRITE_TIMEOUT));
-        let service = TowerToHyperService::new(router.clone());
+        let service = HeaderLimit::new(router.clone(), MAX_BUFFER);
         let connection = connections.watch(http.serve_connection(io, service));
         tokio::spawn(async move {
             // A client that goes away is not worth a line.

@@ -122,6 +122,21 @@ async fn a_header_that_is_too_large_ends_its_connection_only() {
 }
 
 #[tokio::test]
+async fn a_header_of_the_limit_is_read_and_one_of_a_byte_more_is_refused() {
+    let server = ServerProcess::start().await;
+    for (bytes, status) in [(65_536, 200), (65_537, 431), (70_000, 431), (90_000, 431)] {
+        let (begin, end) = ("GET /healthz HTTP/1.1\r\nhost: a\r\nx: ", "\r\n\r\n");
+        let fill = "y".repeat(bytes - begin.len() - end.len());
+        let mut connection = Connection::open(server.address()).await;
+        let answer = connection.send(format!("{begin}{fill}{end}")).await.answer().await;
+        assert_eq!(answer.status, status, "{bytes}");
+        if status != 200 {
+            connection.closed().await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn several_requests_go_over_one_connection() {
     let server = ServerProcess::with_page_size(3).await;
     server.publish_orders(4).await;
