@@ -13,6 +13,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tracing::{debug, warn};
 
@@ -83,7 +84,8 @@ pub async fn serve(
             debug!(error = &error as &dyn std::error::Error, "TCP_NODELAY");
         }
         let io = TokioIo::new(WriteStall::new(stream, WRITE_TIMEOUT));
-        let service = HeaderLimit::new(router.clone(), MAX_BUFFER);
+        let service = TowerToHyperService::new(router.clone());
+        let service = HeaderLimit::new(service, MAX_BUFFER);
         let connection = connections.watch(http.serve_connection(io, service));
         tokio::spawn(async move {
             // A client that goes away is not worth a line.

@@ -3,46 +3,38 @@
 //! hyper bounds the buffer that it reads a header into, and lets in what its last read brings beyond
 //! that, nearly twice as much. This holds to the limit itself.
 
-use std::convert::Infallible;
-
-use axum::Router;
-use axum::body::Body;
 use futures_util::future::{Either, Ready, ready};
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
 use hyper::service::Service;
-use hyper_util::service::TowerToHyperService;
 
-type Inner = TowerToHyperService<Router>;
-
-/// A router behind the limit.
+/// A service behind the limit.
 #[derive(Debug, Clone)]
-pub(super) struct HeaderLimit {
-    router: Inner,
+pub(super) struct HeaderLimit<S> {
+    service: S,
     max_bytes: usize,
 }
 
-impl HeaderLimit {
-    pub(super) fn new(router: Router, max_bytes: usize) -> Self {
-        Self { router: TowerToHyperService::new(router), max_bytes }
+impl<S> HeaderLimit<S> {
+    pub(super) fn new(service: S, max_bytes: usize) -> Self {
+        Self { service, max_bytes }
     }
 }
 
-impl Service<Request<Incoming>> for HeaderLimit {
-    type Response = Response<Body>;
-    type Error = Infallible;
+impl<S, A, B: Default> Service<Request<A>> for HeaderLimit<S>
+where
+    S: Service<Request<A>, Response = Response<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
     // No box: there is one for each client that waits.
-    type Future = Either<
-        Ready<Result<Response<Body>, Infallible>>,
-        <Inner as Service<Request<Incoming>>>::Future,
-    >;
+    type Future = Either<Ready<Result<S::Response, S::Error>>, S::Future>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<A>) -> Self::Future {
         if header_bytes(&request) > self.max_bytes {
             return Either::Left(ready(Ok(too_large())));
         }
-        Either::Right(self.router.call(request))
+        Either::Right(self.service.call(request))
     }
 }
 
@@ -56,8 +48,8 @@ fn header_bytes<B>(request: &Request<B>) -> usize {
 }
 
 /// 431 (RFC 6585, section 5), as hyper itself answers what is larger than its buffer.
-fn too_large() -> Response<Body> {
-    let mut response = Response::new(Body::empty());
+fn too_large<B: Default>() -> Response<B> {
+    let mut response = Response::new(B::default());
     *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
