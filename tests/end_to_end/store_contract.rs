@@ -23,6 +23,9 @@ use feed_server::store::EventStore;
 
 /// A new, empty database of some kind; dropped with what it holds.
 trait Database: Sync {
+    /// The table that holds heads, and its column of their times.
+    const HEADS: [&'static str; 2];
+
     /// Opens the database, as a process of its own would.
     fn open(&self) -> impl Future<Output = Arc<dyn EventStore>> + Send;
 

@@ -16,6 +16,8 @@
 //! - `migrate`: the schema and its versions
 //! - `append`, `insert`: the transaction that gives events their positions
 //! - `direct`: the same in one statement, where nothing stands in its way
+//! - `moving`: moves what waits in the outbox in one statement, where nothing stands in its way
+//! - `marks`: what was seen of the outbox, and need not be looked at again
 //! - `outbox`: where events wait that were published in their callers' own transactions
 //! - `read`: everything that is read
 //! - `notify`: tells other processes, and hears from them
@@ -25,7 +27,9 @@ mod append;
 mod direct;
 mod failure;
 mod insert;
+mod marks;
 mod migrate;
+mod moving;
 mod notify;
 mod options;
 mod outbox;
@@ -33,6 +37,7 @@ mod pool;
 mod read;
 mod setup;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -43,6 +48,7 @@ use sqlx::Connection;
 
 use self::direct::Expectations;
 use self::failure::failure;
+use self::marks::Marks;
 use self::notify::Notifications;
 use self::pool::Pool;
 use super::outbox::{Outbox, Relayed};
@@ -62,6 +68,7 @@ pub struct PostgresStore {
     readers: Pool,
     notifications: Notifications,
     expectations: Expectations,
+    marks: Marks,
 }
 
 impl PostgresStore {
@@ -85,22 +92,35 @@ impl PostgresStore {
             readers: Pool::new(&options, options.readers),
             notifications: Notifications::start(&options).await.map_err(explain)?,
             expectations: Expectations::default(),
+            marks: Marks::default(),
         })
     }
 
     async fn append_to(&self, feeds: &[&Feed], requests: &[Append]) -> Result<Commit, StoreError> {
         let commit = match self.append_directly(feeds, requests).await? {
             Some(commit) => commit,
-            None => {
-                let append = |pool| async move { append::append(&pool, feeds, requests).await };
-                self.writers.run(append).await?
-            }
+            None => self.append_by_steps(feeds, requests).await?,
         };
-        self.expectations.note(&commit);
-        if !commit.heads.is_empty() {
+        self.note(&commit.heads);
+        Ok(commit)
+    }
+
+    async fn append_by_steps(
+        &self,
+        feeds: &[&Feed],
+        requests: &[Append],
+    ) -> Result<Commit, StoreError> {
+        let marks = &self.marks;
+        let append = |pool| async move { append::append(&pool, feeds, requests, marks).await };
+        self.writers.run(append).await.inspect_err(|_| marks.forget())
+    }
+
+    /// Takes note of what was committed, and tells others.
+    fn note(&self, heads: &HashMap<i64, Head>) {
+        self.expectations.note(heads);
+        if !heads.is_empty() {
             self.notifications.announce();
         }
-        Ok(commit)
     }
 
     /// `None` if something stands in the way.
@@ -110,8 +130,10 @@ impl PostgresStore {
         requests: &[Append],
     ) -> Result<Option<Commit>, StoreError> {
         let Some(head) = self.expectations.of(feeds, requests) else { return Ok(None) };
-        let append = |pool| async move { direct::append(&pool, feeds[0], head, requests).await };
-        let commit = self.writers.run(append).await?;
+        let mark = self.marks.of(feeds[0].key);
+        let append =
+            |pool| async move { direct::append(&pool, feeds[0], head, requests, mark).await };
+        let commit = self.writers.run(append).await.inspect_err(|_| self.marks.forget())?;
         if commit.is_none() {
             self.expectations.missed(feeds[0]);
         }
@@ -223,12 +245,23 @@ impl Outbox for PostgresStore {
     }
 
     async fn waiting(&self) -> Result<Vec<i64>, StoreError> {
-        self.readers.run(|pool| async move { read::again(|| outbox::waiting(&pool)).await }).await
+        let marks = &self.marks;
+        self.readers
+            .run(|pool| async move { read::again(|| outbox::waiting(&pool, marks)).await })
+            .await
     }
 
     async fn relay(&self, feed: &Feed) -> Result<Relayed, StoreError> {
-        let commit = self.append_to(&[feed], &[]).await?;
-        Ok(Relayed { head: commit.heads.get(&feed.key).copied() })
+        let marks = &self.marks;
+        let moving = |pool| async move { moving::move_waiting(&pool, feed, marks).await };
+        let moved = self.writers.run(moving).await.inspect_err(|_| marks.forget())?;
+        let mut heads: HashMap<i64, Head> =
+            moved.head.map(|head| (feed.key, head)).into_iter().collect();
+        if moved.is_rest {
+            heads.extend(self.append_by_steps(&[feed], &[]).await?.heads);
+        }
+        self.note(&heads);
+        Ok(Relayed { head: heads.get(&feed.key).copied() })
     }
 
     async fn tidy(&self) -> Result<(), StoreError> {

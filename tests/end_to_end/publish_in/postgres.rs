@@ -219,12 +219,12 @@ async fn more_than_one_transaction_holds_is_moved_in_order_before_a_direct_publi
     let publisher = place.publisher();
     // Nobody relays meanwhile: the feed's lock is held.
     let mut lock = place.begin().await;
-    lock.run("SELECT 1 FROM feed_feeds FOR UPDATE").await.unwrap();
+    lock.run("SELECT 1 FROM feed_heads FOR UPDATE").await.unwrap();
     let mut own = place.begin().await;
     // As a caller's own statement might do it, since thousands of publishes take long.
     own.run(
-        "INSERT INTO feed_outbox (feed, source, id, type, subject)
-         SELECT key, '/shop', n::text, 'order.placed', 'order-1'
+        "INSERT INTO feed_outbox (feed, iri, source, id, type, subject)
+         SELECT key, 'tag:' || n, '/shop', n::text, 'order.placed', 'order-1'
          FROM feed_feeds, generate_series(1, 5000) AS number (n)
          WHERE name = 'orders' ORDER BY number.n",
     )

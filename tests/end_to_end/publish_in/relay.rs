@@ -100,7 +100,7 @@ async fn the_relay_moves_to_a_living_process_within_ten_seconds() {
 async fn the_trouble_of_one_feed_is_not_that_of_the_others() {
     let place = InPostgres::new().await;
     let mut lock = place.begin().await;
-    lock.run("SELECT 1 FROM feed_feeds WHERE name = 'orders' FOR UPDATE").await.unwrap();
+    lock.run("SELECT 1 FROM feed_heads JOIN feed_feeds ON feed = key WHERE name = 'orders' FOR UPDATE OF feed_heads").await.unwrap();
     let mut own = place.begin().await;
     for feed in ["orders", "customers"] {
         place.publisher().publish_in(&mut own, feed, placed(feed)).await.unwrap();

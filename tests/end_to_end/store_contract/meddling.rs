@@ -6,16 +6,17 @@ use feed_server::store::StoreError;
 use super::Database;
 use super::given::{append, event, events, everything_after, feed, position};
 
-pub(super) async fn a_clock_that_is_set_back_does_not_set_a_feed_back(database: &impl Database) {
+pub(super) async fn a_clock_that_is_set_back_does_not_set_a_feed_back<D: Database>(database: &D) {
     let store = database.open().await;
     let orders = feed(&*store, "orders").await;
     append(&*store, &orders, [event(1)]).await.unwrap();
     // As if the clock had been an hour ahead when that happened.
     let ahead = store.head(&orders).await.unwrap().updated + TimeDelta::hours(1);
     let micros = ahead.timestamp_micros();
+    let [heads, time] = D::HEADS;
     database
         .meddle(&format!(
-            "UPDATE feed_feeds SET head_updated = {micros}; UPDATE feed_events SET updated = {micros}"
+            "UPDATE {heads} SET {time} = {micros}; UPDATE feed_events SET updated = {micros}"
         ))
         .await;
     let appended = append(&*store, &orders, events([2, 3])).await.unwrap();
@@ -47,10 +48,11 @@ pub(super) async fn a_row_that_this_program_did_not_write_is_named(database: &im
     store.read(&orders, &everything_after(0)).await.unwrap();
 }
 
-pub(super) async fn a_feed_without_its_feed_row_is_noticed(database: &impl Database) {
+pub(super) async fn a_feed_without_its_feed_row_is_noticed<D: Database>(database: &D) {
     let store = database.open().await;
     let orders = feed(&*store, "orders").await;
-    database.meddle("DELETE FROM feed_feeds").await;
+    let [heads, _] = D::HEADS;
+    database.meddle(&format!("DELETE FROM {heads}; DELETE FROM feed_feeds")).await;
     match store.read(&orders, &everything_after(0)).await {
         Err(StoreError::Inconsistent { column: "key", row, .. }) => {
             assert_eq!(row, orders.key.to_string());

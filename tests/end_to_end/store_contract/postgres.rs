@@ -37,6 +37,8 @@ impl Fresh {
 }
 
 impl Database for Fresh {
+    const HEADS: [&'static str; 2] = ["feed_heads", "updated"];
+
     async fn open(&self) -> Arc<dyn EventStore> {
         // However busy the machine: no promise speaks of time.
         let options = self.options().await.acquire_timeout(Duration::from_secs(60));
@@ -70,7 +72,7 @@ async fn a_lock_held_too_long_is_an_error_that_passes() {
     let orders = feed(&*store, "orders").await;
     let mut other = fresh.database().await.connect().await;
     let mut lock = other.begin().await.unwrap();
-    lock.execute("UPDATE feed_feeds SET title = 'x'").await.unwrap();
+    lock.execute("UPDATE feed_heads SET updated = updated").await.unwrap();
     let error = store.append(&[request(&orders, [event(1)])]).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert!(read_all(&*store, &orders).await.is_empty(), "reading goes on");

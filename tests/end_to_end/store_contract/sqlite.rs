@@ -34,6 +34,8 @@ impl File {
 }
 
 impl Database for File {
+    const HEADS: [&'static str; 2] = ["feed_feeds", "head_updated"];
+
     async fn open(&self) -> Arc<dyn EventStore> {
         // However slow the disk: no promise speaks of time.
         let options = SqliteOptions::new(self.path()).busy_timeout(Duration::from_secs(60));

@@ -15,6 +15,7 @@ use sqlx::{PgConnection, PgPool, Row};
 use tokio::time::Instant;
 
 use super::failure::failure;
+use super::marks::Marks;
 use super::{insert, outbox, read};
 use crate::store::admission::{self, Decision, Holdings, Known};
 use crate::store::{Append, Commit, Feed, Head, NewFeed, StoreError, row};
@@ -51,6 +52,7 @@ pub(super) async fn append(
     writers: &PgPool,
     feeds: &[&Feed],
     requests: &[Append],
+    marks: &Marks,
 ) -> Result<Commit, StoreError> {
     let mut heads = HashMap::new();
     if feeds.is_empty() {
@@ -58,7 +60,7 @@ pub(super) async fn append(
     }
     let begun = Instant::now();
     loop {
-        let Moved { commit, more } = append_once(writers, feeds, requests).await?;
+        let Moved { commit, more } = append_once(writers, feeds, requests, marks).await?;
         heads.extend(commit.heads);
         if !more {
             return Ok(Commit { results: commit.results, heads });
@@ -84,17 +86,18 @@ async fn append_once(
     writers: &PgPool,
     feeds: &[&Feed],
     requests: &[Append],
+    marks: &Marks,
 ) -> Result<Moved, StoreError> {
     let begin = include_str!("sql/append_begin.sql");
     let mut transaction = writers.begin_with(begin).await.map_err(failure)?;
-    let Locked { now, heads, outbox_waits } = lock(&mut transaction, feeds).await?;
+    let Locked { now, heads, outbox_waits } = lock(&mut transaction, feeds, marks).await?;
     let busy = take_subjects(&mut transaction, requests).await?;
     let mut taken = outbox::Taken::default();
     // The lock tells what waited when the wait for it began: late enough for whoever commits and
     // then publishes. The number of a subject's events has to be as of now.
     if outbox_waits || requests.iter().any(|request| request.expected_version.is_some()) {
         for feed in feeds {
-            taken.add(outbox::take(&mut transaction, feed).await?);
+            taken.add(outbox::take(&mut transaction, feed, marks.of(feed.key)).await?);
         }
     }
     let more = taken.more;
@@ -132,10 +135,16 @@ struct Locked {
 }
 
 /// Locks the feeds until the end of the transaction.
-async fn lock(connection: &mut PgConnection, feeds: &[&Feed]) -> Result<Locked, StoreError> {
+async fn lock(
+    connection: &mut PgConnection,
+    feeds: &[&Feed],
+    marks: &Marks,
+) -> Result<Locked, StoreError> {
     let keys: Vec<i64> = feeds.iter().map(|feed| feed.key).collect();
+    let marks: Vec<Option<String>> = keys.iter().map(|key| marks.of(*key)).collect();
     let rows = sqlx::query(include_str!("sql/append_heads.sql"))
         .bind(&keys)
+        .bind(marks)
         .fetch_all(connection)
         .await
         .map_err(failure)?;

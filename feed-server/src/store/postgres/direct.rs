@@ -53,9 +53,9 @@ impl Expectations {
 
     /// Takes note of what was committed. The queue and the relay may do so in the other order than they
     /// committed; that costs a detour. The greater one would not do: a restored database is behind.
-    pub(super) fn note(&self, commit: &Commit) {
+    pub(super) fn note(&self, heads: &HashMap<i64, Head>) {
         let mut expected = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        expected.heads.extend(&commit.heads);
+        expected.heads.extend(heads);
     }
 
     /// Takes note of an expectation that was not met.
@@ -66,12 +66,13 @@ impl Expectations {
 }
 
 /// Appends the events of all requests, which are for this feed; `None` if something stands in the way
-/// and nothing was changed.
+/// and nothing was changed. `mark` is that of the last look into the feed's outbox.
 pub(super) async fn append(
     writers: &PgPool,
     feed: &Feed,
     head: Head,
     requests: &[Append],
+    mark: Option<String>,
 ) -> Result<Option<Commit>, StoreError> {
     let holdings = Holdings {
         // The database gives the time.
@@ -87,7 +88,7 @@ pub(super) async fn append(
         .bind(feed.key)
         .bind(row::integer(head.position.get()))
         .bind(row::integer(new_head.position.get()));
-    let found = match insert::bind_events(query, &rows).fetch_optional(writers).await {
+    let found = match insert::bind_events(query, &rows).bind(mark).fetch_optional(writers).await {
         Ok(Some(found)) => found,
         Ok(None) => return Ok(None),
         Err(error) => {

@@ -11,6 +11,7 @@ pub(super) mod code {
     pub(in crate::store) const LOCK_NOT_AVAILABLE: &str = "55P03";
     pub(in crate::store::postgres) const UNIQUE_VIOLATION: &str = "23505";
     pub(in crate::store) const UNDEFINED_TABLE: &str = "42P01";
+    pub(in crate::store::postgres) const DIVISION_BY_ZERO: &str = "22012";
     pub(in crate::store::postgres) const READ_ONLY: &str = "25006";
     pub(in crate::store::postgres) const IDLE_IN_TRANSACTION: &str = "25P03";
     pub(in crate::store::postgres) const QUERY_CANCELED: &str = "57014";

@@ -8,23 +8,24 @@
 
 use std::time::Duration;
 
-use feed_protocol::Event;
 use feed_protocol::event::Subject;
+use feed_protocol::{Event, FeedIdentity};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgExecutor, PgPool, Row};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::failure::{code, code_of, failure};
 use super::insert::Query;
+use super::marks::Marks;
 use super::read;
 use crate::store::outbox::{Put, TransactionError};
 use crate::store::row::{self, extensions_json};
 use crate::store::{Append, Feed, Refusal, StoreError};
 
 /// How many events one append takes out of the outbox of a feed at most.
-const MAX_EVENTS: i64 = 2000;
+pub(super) const MAX_EVENTS: i64 = 2000;
 /// How many bytes of data it takes at most; the last event may go over it.
-const MAX_BYTES: i64 = 16 << 20;
+pub(super) const MAX_BYTES: i64 = 16 << 20;
 /// How often a caller's event is looked at again that was not where it had just been.
 const MAX_LOOKS: u32 = 10;
 
@@ -52,10 +53,15 @@ impl Taken {
     }
 }
 
-/// Takes what waits for a feed, whose lock the transaction holds.
-pub(super) async fn take(connection: &mut PgConnection, feed: &Feed) -> Result<Taken, StoreError> {
+/// Takes what waits for a feed, whose lock the transaction holds; `mark` is that of the last look.
+pub(super) async fn take(
+    connection: &mut PgConnection,
+    feed: &Feed,
+    mark: Option<String>,
+) -> Result<Taken, StoreError> {
     let mut rows: Vec<(i64, PgRow)> = sqlx::query(include_str!("sql/outbox_take.sql"))
         .bind(feed.key)
+        .bind(mark)
         .bind(MAX_EVENTS)
         .bind(MAX_BYTES)
         .fetch_all(connection)
@@ -120,6 +126,11 @@ fn bind_event<'q>(query: Query<'q>, event: &'q Event) -> Query<'q> {
         .bind(event.data().map(AsRef::<[u8]>::as_ref))
 }
 
+/// The `atom:id` that the event gets if no other source has used its id by then.
+fn iri(append: &Append, event: &Event) -> String {
+    FeedIdentity::uuid_iri(event).unwrap_or_else(|| append.feed.identity().tag_iri(event))
+}
+
 /// Puts the one event of a request into the outbox, in a transaction of the caller's.
 pub(in crate::store) async fn put(
     connection: &mut PgConnection,
@@ -174,7 +185,11 @@ async fn put_directly(
     let query = sqlx::query(include_str!("sql/outbox_try.sql"))
         .bind(append.feed.name.as_str())
         .bind(append.feed.iri.as_str());
-    let put = bind_event(query, event).bind(lock).fetch_optional(connection).await;
+    let put = bind_event(query, event)
+        .bind(lock)
+        .bind(iri(append, event))
+        .fetch_optional(connection)
+        .await;
     put.map(|put| put.is_some()).map_err(trouble)
 }
 
@@ -199,6 +214,7 @@ async fn try_put(
         .bind(feed.iri.as_str());
     let found = bind_event(query, event)
         .bind(expected_version.map(row::integer))
+        .bind(iri(append, event))
         .fetch_one(&mut *connection)
         .await
         .map_err(trouble)?;
@@ -293,9 +309,11 @@ pub(super) async fn release(writers: &PgPool, holder: &str) -> Result<(), StoreE
 }
 
 /// The feeds for which events wait.
-pub(super) async fn waiting(readers: &PgPool) -> Result<Vec<i64>, StoreError> {
-    let keys = sqlx::query_scalar(include_str!("sql/outbox_waiting.sql")).fetch_all(readers).await;
-    keys.map_err(failure)
+pub(super) async fn waiting(readers: &PgPool, marks: &Marks) -> Result<Vec<i64>, StoreError> {
+    let (feeds, marks) = marks.all();
+    let waiting =
+        sqlx::query_scalar(include_str!("sql/outbox_waiting.sql")).bind(feeds).bind(marks);
+    waiting.fetch_all(readers).await.map_err(failure)
 }
 
 /// Removes the rows that were moved.

@@ -4,7 +4,9 @@
 -- Times are microseconds since the Unix epoch. Text is compared byte by byte (COLLATE "C"), which is
 -- quick, and means the same on every machine.
 
--- One row for each feed. Half of each block stays free, since a row changes with every append.
+-- One row for each feed: what stays. Whoever publishes in a transaction reads it, so nothing that
+-- changes with every append stands here: while an old transaction is open, readers have to pass over
+-- all that was changed since it began.
 CREATE TABLE feed_feeds (
     -- What the other tables call the feed.
     key bigint GENERATED ALWAYS AS IDENTITY,
@@ -23,21 +25,30 @@ CREATE TABLE feed_feeds (
     incarnation text NOT NULL,
     -- When the feed was created.
     created bigint NOT NULL,
-    -- The position of the newest event, 0 while there is none. Read and raised in the transaction
-    -- that inserts events, under this row's lock, so that positions have no gaps and grow in the
-    -- order of commits.
-    head_position bigint NOT NULL DEFAULT 0,
-    -- The "updated" of the newest event; "created" while there is none.
-    head_updated bigint NOT NULL,
     CONSTRAINT feed_feeds_key PRIMARY KEY (key),
     -- Two feeds cannot share the URL.
     CONSTRAINT feed_feeds_name UNIQUE (name),
     -- A page of none would never fill; the upper bound is that of the protocol.
-    CONSTRAINT feed_feeds_page_size CHECK (page_size BETWEEN 1 AND 1000),
+    CONSTRAINT feed_feeds_page_size CHECK (page_size BETWEEN 1 AND 1000)
+);
+
+-- One row for each feed: how far it has come. Half of each block stays free, since a row changes with
+-- every append.
+CREATE TABLE feed_heads (
+    -- The feed.
+    feed bigint NOT NULL,
+    -- The position of the newest event, 0 while there is none. Read and raised in the transaction
+    -- that inserts events, under this row's lock, so that positions have no gaps and grow in the
+    -- order of commits.
+    position bigint NOT NULL DEFAULT 0,
+    -- The "updated" of the newest event; the feed's "created" while there is none.
+    updated bigint NOT NULL,
+    CONSTRAINT feed_heads_feed PRIMARY KEY (feed),
+    -- A feed that has a head cannot go. Events need no such constraint of their own: they are
+    -- inserted under the lock of this row, and to check each one would cost a fifth of an append.
+    CONSTRAINT feed_heads_of FOREIGN KEY (feed) REFERENCES feed_feeds (key),
     -- Positions are counted from 1.
-    CONSTRAINT feed_feeds_head_position CHECK (head_position >= 0),
-    -- Time does not run backwards in a feed.
-    CONSTRAINT feed_feeds_head_updated CHECK (head_updated >= created)
+    CONSTRAINT feed_heads_position CHECK (position >= 0)
 ) WITH (fillfactor = 50);
 
 -- One row for each event; never changed.
@@ -69,8 +80,6 @@ CREATE TABLE feed_events (
     -- Publishing is idempotent. The id comes before the source, so that the index also tells
     -- whether another source has used an id.
     CONSTRAINT feed_events_id UNIQUE (feed, id, source),
-    -- Events belong to a feed.
-    CONSTRAINT feed_events_feed FOREIGN KEY (feed) REFERENCES feed_feeds (key),
     -- Positions are counted from 1.
     CONSTRAINT feed_events_position CHECK (position >= 1)
 );
@@ -89,6 +98,10 @@ CREATE TABLE feed_outbox (
     -- which their transactions commit; keys of different subjects may become visible in any order. It
     -- is no position: it has gaps, and commits overtake it.
     key bigint GENERATED ALWAYS AS IDENTITY,
+    -- The transaction that published it, which tells what a look cannot have seen.
+    transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    -- The atom:id that its entry gets if no other source has used its id by then.
+    iri text COLLATE "C" NOT NULL,
     -- The event's attributes and data, as in feed_events.
     source text COLLATE "C" NOT NULL,
     id text COLLATE "C" NOT NULL,
@@ -112,6 +125,61 @@ CREATE TABLE feed_outbox (
 -- The number of a subject's events that wait, for an expected version.
 CREATE INDEX feed_outbox_subject ON feed_outbox (feed, subject)
 WHERE subject IS NOT NULL;
+
+-- What was committed since the last look. An expression in place of the feed, so that no other index
+-- can be taken for it, however few rows there seem to be.
+CREATE INDEX feed_outbox_transaction ON feed_outbox ((feed + 0), transaction);
+
+-- What a statement sees of the transactions that were ever begun; a text that feed_waiting takes. It
+-- begins with the start of this server, since another one counts its transactions anew.
+CREATE FUNCTION feed_mark() RETURNS text
+LANGUAGE sql STABLE
+AS $$
+    SELECT extract(EPOCH FROM pg_postmaster_start_time())::text || ' ' || pg_current_snapshot()::text
+$$;
+
+-- The oldest events that wait for a feed, "most" of them at most. With a mark, those alone that a
+-- statement with this mark did not see: it has taken the others. Rows that were taken cannot be
+-- removed while an older transaction is open, and without a mark every look passes over all of them.
+CREATE FUNCTION feed_waiting(of_feed bigint, mark text, most bigint)
+RETURNS TABLE (key bigint, place tid, id text, bytes bigint)
+LANGUAGE sql STABLE
+AS $$
+    (
+        SELECT waiting.key, waiting.ctid, waiting.id, coalesce(octet_length(waiting.data), 0)::bigint
+        FROM feed_outbox AS waiting
+        WHERE
+            waiting.feed = of_feed
+            AND (split_part(mark, ' ', 1) = extract(EPOCH FROM pg_postmaster_start_time())::text) IS NOT TRUE
+        ORDER BY waiting.key
+        LIMIT most
+    )
+    UNION ALL
+    (
+        SELECT unseen.key, unseen.ctid, unseen.id, unseen.bytes
+        FROM (
+            SELECT waiting.key, waiting.ctid, waiting.id, coalesce(octet_length(waiting.data), 0)::bigint AS bytes
+            FROM feed_outbox AS waiting
+            WHERE
+                waiting.feed + 0 = of_feed
+                AND waiting.transaction >= pg_snapshot_xmax(split_part(mark, ' ', 2)::pg_snapshot)
+                AND split_part(mark, ' ', 1) = extract(EPOCH FROM pg_postmaster_start_time())::text
+            UNION ALL
+            SELECT waiting.key, waiting.ctid, waiting.id, waiting.bytes
+            FROM pg_snapshot_xip(split_part(mark, ' ', 2)::pg_snapshot) AS open (transaction)
+            -- OFFSET keeps it to one look at the index for each transaction.
+            CROSS JOIN LATERAL (
+                SELECT found.key, found.ctid, found.id, coalesce(octet_length(found.data), 0)::bigint AS bytes
+                FROM feed_outbox AS found
+                WHERE found.feed + 0 = of_feed AND found.transaction = open.transaction
+                OFFSET 0
+            ) AS waiting
+            WHERE split_part(mark, ' ', 1) = extract(EPOCH FROM pg_postmaster_start_time())::text
+        ) AS unseen
+        ORDER BY unseen.key
+        LIMIT most
+    )
+$$;
 
 -- Events that were in the outbox and contradict what their feed holds under the same source and id.
 -- They keep nothing waiting, and are kept for a person to look at.

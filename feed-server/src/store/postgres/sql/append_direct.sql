@@ -1,19 +1,19 @@
--- append_direct: a whole append of one feed, if its head is the one that was expected ($2), nothing waits in its outbox, and it holds no event of these ids; $3 its new head, then an array for each column of the events; the time that they were given, or no row
+-- append_direct: a whole append of one feed, if its head is the one that was expected ($2), nothing waits in its outbox ($15 the mark of the last look), and it holds no event of these ids; $3 its new head, then an array for each column of the events; the time that they were given, or no row
 WITH feed AS (
-    UPDATE feed_feeds
-    SET head_position = $3, head_updated = greatest(feed_feeds.head_updated, present.now)
+    UPDATE feed_heads
+    SET position = $3, updated = greatest(feed_heads.updated, present.now)
     FROM (
         SELECT CAST(extract(EPOCH FROM clock_timestamp()) * 1000000 AS bigint) AS now
     ) AS present
     WHERE
-        feed_feeds.key = $1
-        AND feed_feeds.head_position = $2
+        feed_heads.feed = $1
+        AND feed_heads.position = $2
         AND set_config('lock_timeout', '5s', true) IS NOT NULL
         AND (
             current_setting('synchronous_commit') <> 'off'
             OR set_config('synchronous_commit', 'on', true) IS NOT NULL
         )
-        AND NOT EXISTS (SELECT 1 FROM feed_outbox WHERE feed_outbox.feed = $1)
+        AND NOT EXISTS (SELECT 1 FROM feed_waiting($1, $15, 1))
         AND NOT EXISTS (
             SELECT 1
             FROM unnest($7::text []) AS wanted (id)
@@ -24,7 +24,7 @@ WITH feed AS (
                 LIMIT 1
             ) AS taken
         )
-    RETURNING feed_feeds.head_updated
+    RETURNING feed_heads.updated
 ),
 
 events AS (
@@ -33,7 +33,7 @@ events AS (
         datacontenttype, dataschema, extensions, data
     )
     SELECT
-        $1, event.position, feed.head_updated, event.iri, event.source, event.id, event.type,
+        $1, event.position, feed.updated, event.iri, event.source, event.id, event.type,
         event.subject, event.time, event.datacontenttype, event.dataschema, event.extensions,
         event.data
     FROM feed
@@ -46,4 +46,4 @@ events AS (
     )
 )
 
-SELECT head_updated FROM feed
+SELECT updated FROM feed

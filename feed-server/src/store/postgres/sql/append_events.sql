@@ -1,9 +1,9 @@
 -- append_events: new events, and the new heads of their feeds; an array for each column of the heads, and for each of the events
 WITH heads AS (
-    UPDATE feed_feeds
-    SET head_position = head.position, head_updated = head.updated
+    UPDATE feed_heads
+    SET position = head.position, updated = head.updated
     FROM unnest($1::bigint [], $2::bigint [], $3::bigint []) AS head (feed, position, updated)
-    WHERE feed_feeds.key = head.feed
+    WHERE feed_heads.feed = head.feed
 )
 
 INSERT INTO feed_events (

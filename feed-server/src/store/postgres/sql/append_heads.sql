@@ -1,11 +1,11 @@
--- append_heads: locks the feeds of an append, in the order of their keys, until its end; how far they have come, what time it is, and whether events wait in their outbox. No key changes, so that nobody who refers to a feed has to wait
+-- append_heads: locks the heads of the feeds of an append ($1), in the order of their keys, until its end; how far they have come, what time it is, and whether events wait in their outbox ($2 the marks of the last looks). No key changes, so that nobody who refers to a head has to wait
 SELECT
-    key,
-    head_position,
-    head_updated,
+    head.feed,
+    head.position,
+    head.updated,
     CAST(extract(EPOCH FROM clock_timestamp()) * 1000000 AS bigint),
-    EXISTS (SELECT 1 FROM feed_outbox WHERE feed_outbox.feed = feed_feeds.key)
-FROM feed_feeds
-WHERE key = any($1)
-ORDER BY key
-FOR NO KEY UPDATE
+    EXISTS (SELECT 1 FROM feed_waiting(head.feed, look.mark, 1))
+FROM feed_heads AS head
+INNER JOIN unnest($1::bigint [], $2::text []) AS look (feed, mark) ON head.feed = look.feed
+ORDER BY head.feed
+FOR NO KEY UPDATE OF head

@@ -1,2 +1,2 @@
 -- feed_head: how far a feed has come
-SELECT head_position, head_updated FROM feed_feeds WHERE key = $1
+SELECT position, updated FROM feed_heads WHERE feed = $1

@@ -1,4 +1,4 @@
--- outbox_put: puts an event into the outbox of the feed named $1, if the feed is the one with the atom:id $2, neither feed nor outbox hold its source and id, the subject has $12 events where that is not NULL, and the transaction's settings allow it; one row that tells what was found, all of it as of one moment
+-- outbox_put: puts an event into the outbox of the feed named $1, if the feed is the one with the atom:id $2, neither feed nor outbox hold its source and id, the subject has $12 events where that is not NULL, and the transaction's settings allow it; one row that tells what was found, all of it as of one moment; $13 the event's own atom:id
 WITH feed AS (
     SELECT key, iri FROM feed_feeds WHERE name = $1
 ),
@@ -37,9 +37,9 @@ found AS (
 
 put AS (
     INSERT INTO feed_outbox (
-        feed, source, id, type, subject, time, datacontenttype, dataschema, extensions, data
+        feed, iri, source, id, type, subject, time, datacontenttype, dataschema, extensions, data
     )
-    SELECT feed.key, $3, $4, $5, $6, $7, $8, $9, $10, $11
+    SELECT feed.key, $13, $3, $4, $5, $6, $7, $8, $9, $10, $11
     FROM feed, setting, found
     WHERE
         feed.iri = $2

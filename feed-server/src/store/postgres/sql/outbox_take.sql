@@ -1,20 +1,14 @@
--- outbox_take: takes the oldest of the committed events of a feed's outbox, at most $2 of them, ending with the one by which their data reach $3 bytes
+-- outbox_take: takes the oldest of the committed events of a feed's outbox, at most $3 of them, ending with the one by which their data reach $4 bytes; $2 the mark of the last look
 DELETE FROM feed_outbox
-WHERE
-    feed = $1
-    AND key IN (
-        SELECT sized.key
+WHERE ctid = any(
+    ARRAY(
+        SELECT sized.place
         FROM (
-            SELECT measured.key, measured.bytes, sum(measured.bytes) OVER (ORDER BY measured.key) AS total
-            FROM (
-                SELECT key, coalesce(octet_length(data), 0) AS bytes
-                FROM feed_outbox
-                WHERE feed = $1
-                ORDER BY key
-                LIMIT $2
-            ) AS measured
+            SELECT place, bytes, sum(bytes) OVER (ORDER BY key) AS total
+            FROM feed_waiting($1, $2, $3)
         ) AS sized
-        WHERE sized.total - sized.bytes < $3
+        WHERE sized.total - sized.bytes < $4
     )
+)
 RETURNING
     key, source, id, type, subject, time, datacontenttype, dataschema, extensions, data

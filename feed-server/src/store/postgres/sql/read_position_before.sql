@@ -1,6 +1,6 @@
 -- read_position_before: the last position of feed $1 with updated < $2, found by halving, since updated never falls; low is known to be before, and what follows high not to be
 WITH RECURSIVE search (low, high) AS (
-    SELECT CAST(0 AS bigint), head_position FROM feed_feeds WHERE key = $1
+    SELECT CAST(0 AS bigint), position FROM feed_heads WHERE feed = $1
     UNION ALL
     SELECT
         CASE WHEN event.updated < $2 THEN event.position ELSE search.low END,

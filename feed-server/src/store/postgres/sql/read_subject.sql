@@ -1,12 +1,12 @@
 -- read_subject: at most $4 events of the subject $2 of feed $1 after position $3, ending with the one by which their data reach $5 bytes; beside each event, or alone, the head and the position of the subject's newest event
 SELECT
-    feed.head_position, feed.head_updated,
+    head.position, head.updated,
     event.position, event.updated, event.iri, event.source, event.id, event.type, event.subject,
     event.time, event.datacontenttype, event.dataschema, event.extensions, event.data,
     (SELECT max(position) FROM feed_events WHERE feed_events.feed = $1 AND subject = $2)
-FROM feed_feeds AS feed
+FROM feed_heads AS head
 LEFT JOIN feed_events AS event ON
-    event.feed = feed.key
+    event.feed = head.feed
     AND event.position IN (
         SELECT sized.position
         FROM (
@@ -21,5 +21,5 @@ LEFT JOIN feed_events AS event ON
         ) AS sized
         WHERE sized.total - sized.bytes < $5
     )
-WHERE feed.key = $1
+WHERE head.feed = $1
 ORDER BY event.position

@@ -1,11 +1,11 @@
 -- read_window: the events of feed $1 after position $2 up to $3, ending with the one by which their data reach $4 bytes; only of the types in $5 if it is not NULL; the head beside each event, or alone
 SELECT
-    feed.head_position, feed.head_updated,
+    head.position, head.updated,
     event.position, event.updated, event.iri, event.source, event.id, event.type, event.subject,
     event.time, event.datacontenttype, event.dataschema, event.extensions, event.data
-FROM feed_feeds AS feed
+FROM feed_heads AS head
 LEFT JOIN feed_events AS event ON
-    event.feed = feed.key
+    event.feed = head.feed
     AND event.position > $2
     AND event.position <= coalesce(
         (
@@ -24,5 +24,5 @@ LEFT JOIN feed_events AS event ON
         $3
     )
     AND ($5::text [] IS NULL OR event.type = any($5))
-WHERE feed.key = $1
+WHERE head.feed = $1
 ORDER BY event.position
