@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use feed_tests::bad_network::BadNetwork;
 use feed_tests::events::orders;
+use feed_tests::faulty::Faulty;
 use feed_tests::random::seeded;
 use feed_tests::site::{Page, Site};
 use feed_tests::{ServerProcess, Subscription};
@@ -123,7 +123,7 @@ async fn links_to_another_origin_are_not_followed() {
 async fn through_a_bad_network_nothing_is_lost_and_nothing_doubled() {
     let server = ServerProcess::with_page_size(5).await;
     server.publish_orders(150).await;
-    let network = BadNetwork::before(server.address(), 80, seeded()).await;
+    let network = Faulty::at_random(server.address(), 80, seeded()).await;
     let subscription = Subscription::to(network.http(), "orders");
     let catching_up = subscription.drain_positions().await;
     assert_eq!(catching_up, (1..=150).collect::<Vec<_>>());

@@ -7,6 +7,7 @@ mod cli_publish;
 mod cli_serve;
 mod consumer_crash;
 mod consumer_exec;
+mod consumer_faults;
 mod consumer_foreign;
 mod consumer_hostile;
 mod consumer_run;

@@ -12,7 +12,7 @@
 //! - [`mounted`]: an app that is served by the test's own process
 //! - [`consumer`]: `feed-consumer`, with a database of its own
 //! - [`site`]: other software that serves a document
-//! - [`bad_network`]: a proxy that spoils a part of what it carries
+//! - [`faulty`]: a feed server that fails as it is told to
 //! - [`cutter`]: a proxy that ends connections to PostgreSQL while they commit
 //! - [`small_disk`]: a disk that is soon full
 //! - [`tools`]: programs that know nothing of this project
@@ -25,11 +25,11 @@
 //! - [`random`]: randomness that can be repeated
 //! - [`wait`]: bounded waits
 
-pub mod bad_network;
 pub mod binaries;
 pub mod consumer;
 pub mod cutter;
 pub mod events;
+pub mod faulty;
 pub mod follow;
 pub mod http;
 pub mod mounted;
