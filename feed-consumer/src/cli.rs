@@ -3,12 +3,14 @@
 //! # Layout
 //!
 //! - [`args`]: what the command line and the environment say
+//! - [`http_args`]: how requests are made, on the command line
 //! - [`exit`]: from how it ended to one line and an exit code
 //! - [`signals`]: when to end
 //! - [`terminal`]: logs and a progress bar on standard error
 
 mod args;
 mod exit;
+mod http_args;
 mod signals;
 mod terminal;
 
@@ -47,7 +49,8 @@ async fn run_subscription(args: RunArgs, terminal: &Terminal) -> Result<(), Fail
         .database(&args.database)
         .start(args.from)
         .schedule(args.schedule)
-        .until_idle(args.until_idle);
+        .until_idle(args.until_idle)
+        .http(args.cache.add_to(args.http.options()));
     let builder = match args.give_up_after {
         Some(limit) => builder.give_up_after(limit.0),
         None => builder,

@@ -32,6 +32,7 @@ mod worker;
 pub use consumer::{ConfigError, Consumer, ConsumerBuilder, InvalidStart, Start};
 pub use cursor::Window;
 pub use handler::{Each, Exec, Handler, HandlerError, Print};
+pub use reading::client::options::HttpOptions;
 pub use reading::error::Discontinuity;
 pub use schedule::backoff::Backoff;
 pub use schedule::{InvalidSchedule, Schedule};

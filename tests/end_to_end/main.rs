@@ -10,6 +10,7 @@ mod consumer_exec;
 mod consumer_faults;
 mod consumer_foreign;
 mod consumer_hostile;
+mod consumer_http;
 mod consumer_run;
 mod consumer_stops;
 mod crash;

@@ -37,7 +37,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     static PROVIDER: OnceLock<()> = OnceLock::new();
     PROVIDER.get_or_init(|| {
         // Another library of this process may have chosen one.

@@ -13,6 +13,8 @@
 //! - [`consumer`]: `feed-consumer`, with a database of its own
 //! - [`site`]: other software that serves a document
 //! - [`faulty`]: a feed server that fails as it is told to
+//! - [`tls`]: a private certificate authority
+//! - [`forward_proxy`]: a proxy that a client is told to use
 //! - [`cutter`]: a proxy that ends connections to PostgreSQL while they commit
 //! - [`small_disk`]: a disk that is soon full
 //! - [`tools`]: programs that know nothing of this project
@@ -31,6 +33,7 @@ pub mod cutter;
 pub mod events;
 pub mod faulty;
 pub mod follow;
+pub mod forward_proxy;
 pub mod http;
 pub mod mounted;
 pub mod postgres;
@@ -42,6 +45,7 @@ pub mod server;
 pub mod site;
 pub mod small_disk;
 pub mod sse;
+pub mod tls;
 pub mod tools;
 pub mod wait;
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::wait::within;
 
@@ -24,6 +24,31 @@ pub struct RawAnswer {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+/// A server that takes connections and says nothing.
+#[derive(Debug)]
+pub struct Silent(TcpListener);
+
+impl Silent {
+    /// Starts it. Its connections wait in the queue of the system.
+    ///
+    /// # Panics
+    ///
+    /// When no port is free.
+    pub async fn start() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").await.expect("a free port"))
+    }
+
+    /// Its address.
+    ///
+    /// # Panics
+    ///
+    /// When it has none.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.0.local_addr().expect("an address")
+    }
 }
 
 impl Connection {

@@ -1,5 +1,6 @@
-//! Other software that serves a document: what it says, a test decides.
+//! Other software that serves documents: what it says, a test decides.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,11 +8,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use axum::serve::Listener;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
+
+use crate::tls::Authority;
 
 /// What a site answers to every request.
 #[derive(Debug, Clone)]
@@ -22,12 +26,27 @@ pub struct Page {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Bytes,
+    /// How it is served.
+    pub manner: Manner,
+}
+
+/// How a site serves a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Manner {
+    /// As it is; 304 if the entity tag is known.
+    #[default]
+    Honest,
+    /// 304 to every conditional request, whatever the condition.
+    NeverModified,
+    /// With other bytes at the end each time.
+    NeverTheSame,
 }
 
 /// A site that runs in this process.
 #[derive(Debug)]
 pub struct Site {
     address: SocketAddr,
+    scheme: &'static str,
     state: Arc<Mutex<Told>>,
     task: JoinHandle<()>,
 }
@@ -36,6 +55,8 @@ pub struct Site {
 #[derive(Debug)]
 struct Told {
     page: Page,
+    /// What it says at these paths instead.
+    others: HashMap<String, Page>,
     asked: Vec<(String, HeaderMap)>,
     not_modified: usize,
 }
@@ -45,7 +66,7 @@ impl Page {
     #[must_use]
     pub fn atom(body: impl Into<Bytes>) -> Self {
         let headers = vec![("content-type", "application/atom+xml".to_owned())];
-        Self { status: 200, headers, body: body.into() }
+        Self { status: 200, headers, body: body.into(), manner: Manner::Honest }
     }
 
     /// With a header field more.
@@ -65,14 +86,32 @@ impl Site {
     /// When no port is free.
     pub async fn start(page: Page) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::listening(listener, "http", page)
+    }
+
+    /// Serves a page at every path, over TLS, with the certificate of a private authority.
+    ///
+    /// # Panics
+    ///
+    /// When no port is free.
+    pub async fn start_with_tls(page: Page, authority: &Authority) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::listening(authority.over(listener), "https", page)
+    }
+
+    fn listening<L>(listener: L, scheme: &'static str, page: Page) -> Self
+    where
+        L: Listener<Addr = SocketAddr>,
+    {
         let address = listener.local_addr().expect("an address");
-        let state = Arc::new(Mutex::new(Told { page, asked: Vec::new(), not_modified: 0 }));
+        let told = Told { page, others: HashMap::new(), asked: Vec::new(), not_modified: 0 };
+        let state = Arc::new(Mutex::new(told));
         let router = Router::new().fallback(answer).with_state(Arc::clone(&state));
         let task = tokio::spawn(async move {
             // It ends with the site.
             let _ = axum::serve(listener, router).await;
         });
-        Self { address, state, task }
+        Self { address, scheme, state, task }
     }
 
     /// The address of a path.
@@ -82,12 +121,23 @@ impl Site {
     /// When it is none.
     #[must_use]
     pub fn url(&self, path: &str) -> Url {
-        format!("http://{}{path}", self.address).parse().expect("a path")
+        format!("{}://{}{path}", self.scheme, self.address).parse().expect("a path")
     }
 
     /// Says something else from now on.
     pub fn say(&self, page: Page) {
         self.told().page = page;
+    }
+
+    /// Says this at one path from now on, whatever it says at the others.
+    pub fn say_at(&self, path: &str, page: Page) {
+        self.told().others.insert(path.to_owned(), page);
+    }
+
+    /// The paths that it was asked for, and the header fields of the requests.
+    #[must_use]
+    pub fn asked(&self) -> Vec<(String, HeaderMap)> {
+        self.told().asked.clone()
     }
 
     /// How often it was asked, and how often it answered with 304.
@@ -117,12 +167,23 @@ impl Drop for Site {
 async fn answer(State(state): State<Arc<Mutex<Told>>>, request: Request) -> Response {
     let mut told = state.lock().unwrap_or_else(PoisonError::into_inner);
     told.asked.push((request.uri().path().to_owned(), request.headers().clone()));
-    let etag = told.page.headers.iter().find(|(name, _)| *name == "etag");
+    let page = told.others.get(request.uri().path()).unwrap_or(&told.page).clone();
+    let etag = page.headers.iter().find(|(name, _)| *name == "etag");
     let known = request.headers().get("if-none-match").and_then(|it| it.to_str().ok());
-    let unchanged = etag.is_some_and(|(_, etag)| known == Some(etag));
-    let mut response = Response::new(Body::from(told.page.body.clone()));
-    *response.status_mut() = StatusCode::from_u16(told.page.status).expect("a status");
-    for (name, value) in &told.page.headers {
+    let is_conditional = known.is_some() || request.headers().contains_key("if-modified-since");
+    let unchanged = match page.manner {
+        Manner::NeverModified => is_conditional,
+        _ => etag.is_some_and(|(_, etag)| known == Some(etag)),
+    };
+    let body = match page.manner {
+        Manner::NeverTheSame => {
+            Bytes::from([&page.body, format!("<!-- {} -->", told.asked.len()).as_bytes()].concat())
+        }
+        _ => page.body.clone(),
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(page.status).expect("a status");
+    for (name, value) in &page.headers {
         let value = HeaderValue::from_str(value).expect("a value");
         response.headers_mut().append(HeaderName::from_static(name), value);
     }

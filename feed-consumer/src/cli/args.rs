@@ -8,6 +8,7 @@ use feed_consumer::{Schedule, Start};
 use tracing_subscriber::filter::Targets;
 
 use super::exit::Failed;
+use super::http_args::{CacheArgs, HttpArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -107,12 +108,16 @@ pub(super) struct RunArgs {
     /// How long failures in a row are borne, of reading or of one event: `never` gives up, or a
     /// duration such as `10m` [default: never; with --until-idle 5m]
     ///
-    /// The time counts from the first failure, and a request that is under way is waited for: at
-    /// most 30 seconds for its answer to begin or to go on, and for the whole of it a minute and
-    /// the time that its bytes take at 16 KiB a second. A server that asks for a longer wait
+    /// The time counts from the first failure, and a request that is under way is waited for: as
+    /// long as --first-byte-timeout and --between-bytes-timeout allow, and for the whole answer a
+    /// minute and the time that its bytes take at 16 KiB a second. A server that asks for a longer wait
     /// (Retry-After) than is left is given up at once.
     #[arg(long, value_name = "DURATION", env = "FEED_CONSUMER_GIVE_UP_AFTER")]
     pub(super) give_up_after: Option<GiveUpAfter>,
+    #[command(flatten)]
+    pub(super) http: HttpArgs,
+    #[command(flatten)]
+    pub(super) cache: CacheArgs,
 }
 
 /// What is done with events.

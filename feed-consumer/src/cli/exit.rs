@@ -73,8 +73,8 @@ impl fmt::Display for Failed {
             Self::Config(error) => match error.key() {
                 "url" => write!(f, "URL (FEED_CONSUMER_URL): {}", error.message()),
                 key => {
-                    let variable = key.to_ascii_uppercase();
-                    write!(f, "--{key} (FEED_CONSUMER_{variable}): {}", error.message())
+                    let (flag, variable) = (key.replace('_', "-"), key.to_ascii_uppercase());
+                    write!(f, "--{flag} (FEED_CONSUMER_{variable}): {}", error.message())
                 }
             },
             Self::Subscription(error) => {

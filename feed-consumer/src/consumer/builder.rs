@@ -12,7 +12,8 @@ use super::Consumer;
 use crate::cursor::Window;
 use crate::handler::{Each, Handler, HandlerError};
 use crate::reading::Pace;
-use crate::reading::client::{Client, Limits};
+use crate::reading::client::Client;
+use crate::reading::client::options::HttpOptions;
 use crate::schedule::Schedule;
 use crate::schedule::backoff::Backoff;
 use crate::schedule::failures::Patience;
@@ -92,6 +93,7 @@ pub struct ConsumerBuilder<H> {
     backoff: Backoff,
     give_up_after: Option<Option<Duration>>,
     grace: Duration,
+    http: HttpOptions,
     handler: H,
 }
 
@@ -108,6 +110,7 @@ impl ConsumerBuilder<()> {
             backoff: Backoff::default(),
             give_up_after: None,
             grace: Duration::from_secs(10),
+            http: HttpOptions::default(),
             handler: (),
         }
     }
@@ -189,6 +192,13 @@ impl<H> ConsumerBuilder<H> {
         self
     }
 
+    /// How requests are made: time-outs, tokens, proxies, certificates, a cache.
+    #[must_use]
+    pub fn http(mut self, options: HttpOptions) -> Self {
+        self.http = options;
+        self
+    }
+
     /// Handles events with this.
     #[must_use]
     pub fn handler<T: Handler>(self, handler: T) -> ConsumerBuilder<T> {
@@ -203,6 +213,7 @@ impl<H> ConsumerBuilder<H> {
             backoff,
             give_up_after,
             grace,
+            http,
             handler: _,
         } = self;
         ConsumerBuilder {
@@ -216,6 +227,7 @@ impl<H> ConsumerBuilder<H> {
             backoff,
             give_up_after,
             grace,
+            http,
             handler,
         }
     }
@@ -238,10 +250,6 @@ impl<H: Handler> ConsumerBuilder<H> {
     ///
     /// When a setting is wrong. The feed and the database are not looked at yet.
     pub fn build(self) -> Result<Consumer<H>, ConfigError> {
-        self.build_with(Limits::default())
-    }
-
-    pub(crate) fn build_with(self, limits: Limits) -> Result<Consumer<H>, ConfigError> {
         let url = parse_url(&self.url).map_err(|message| ConfigError::new("url", message))?;
         let group = self.group;
         if group.is_empty() || group.len() > MAX_GROUP || group.chars().any(char::is_control) {
@@ -252,8 +260,8 @@ impl<H: Handler> ConsumerBuilder<H> {
         }
         let database =
             parse_path(&self.database).map_err(|message| ConfigError::new("database", message))?;
-        let (client, url) =
-            Client::new(&url, limits).map_err(|error| ConfigError::new("url", error))?;
+        let (client, url) = Client::new(&url, self.http)
+            .map_err(|error| ConfigError::new(error.key, error.message))?;
         let give_up_after = self.give_up_after.unwrap_or(if self.until_idle {
             Some(DEFAULT_PATIENCE)
         } else {

@@ -1,16 +1,26 @@
 //! Requests: the one place that speaks HTTP.
 //!
-//! What comes back is bounded in time and size, and comes from the feed's own origin: redirects
-//! that lead elsewhere are refused.
+//! What comes back is bounded in time and size, and comes from the feed's own origin, or one that
+//! the user has listed: redirects that lead elsewhere are refused.
 //!
 //! # Layout
 //!
+//! - [`options`]: how requests are made, as a user sets it
+//! - [`limits`]: what is accepted of a server
+//! - [`credentials`]: who we are
+//! - [`redirect`]: which addresses may be asked
+//! - [`exchange`]: a request and its answer, after redirects
 //! - [`body`]: the whole of an answer's body, or why not
+//! - [`cache`]: documents kept on disk (RFC 9111)
 //! - [`connection`]: over which connection an answer came
-//! - [`redirect`]: which redirects are followed
 
 mod body;
+mod cache;
 mod connection;
+mod credentials;
+mod exchange;
+mod limits;
+pub(crate) mod options;
 mod redirect;
 
 use std::error::Error;
@@ -20,73 +30,35 @@ use std::time::Duration;
 use bytes::Bytes;
 use feed_protocol::Problem;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use tokio::time::timeout;
 use url::Url;
 
+use self::cache::Cache;
+use self::credentials::Credentials;
+use self::options::HttpOptions;
+use self::redirect::Origins;
 use super::error::ReadError;
 use super::retry_after::retry_after;
 use crate::clock;
 use crate::store::Validators;
 
 pub(crate) use connection::ConnectionId;
+pub(crate) use limits::Limits;
 
 /// The preferences of a request (RFC 7240).
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
-/// What is accepted of a server.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// How long a connection may take.
-    pub(crate) connect: Duration,
-    /// How long an answer may take to begin, beyond the time that the server was asked to wait.
-    pub(crate) first_byte: Duration,
-    /// How long the body may stand still.
-    pub(crate) between_bytes: Duration,
-    /// How long an answer may take as a whole, once it has begun, beyond the time that its bytes
-    /// take at the slowest rate.
-    pub(crate) whole: Duration,
-    /// The slowest rate at which an answer may come, in bytes a second, uncompressed: 16 KiB, with
-    /// which the largest document takes more than an hour.
-    pub(crate) slowest: u32,
-    /// The size of a document in bytes, uncompressed.
-    pub(crate) bytes: usize,
-    /// The size of an error's body in bytes.
-    pub(crate) error_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            first_byte: Duration::from_secs(30),
-            between_bytes: Duration::from_secs(30),
-            whole: Duration::from_secs(60),
-            slowest: 16 * 1024,
-            bytes: 64 * 1024 * 1024,
-            error_bytes: 64 * 1024,
-        }
-    }
-}
-
-impl Limits {
-    /// How long an answer may have taken once so much of it has come.
-    pub(crate) fn time_for(&self, bytes: usize) -> Duration {
-        let milliseconds = bytes as u64 * 1000 / u64::from(self.slowest);
-        self.whole + Duration::from_millis(milliseconds)
-    }
-}
-
-/// Makes requests to one origin.
+/// Makes requests to one feed.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
-    origin: Url,
-    /// Who we are, from the feed's URL.
-    authorization: Option<HeaderValue>,
+    origins: Origins,
+    credentials: Credentials,
+    /// `None` unless the user has named a place for it.
+    cache: Option<Cache>,
     limits: Limits,
 }
 
@@ -132,38 +104,74 @@ pub(crate) struct Document {
     pub(crate) connection: Option<ConnectionId>,
 }
 
-/// A client that cannot be made, in words.
+/// A setting with which no client can be made.
 #[derive(Debug, thiserror::Error)]
-#[error("no HTTP client can be made")]
-pub(crate) struct ClientError(#[source] reqwest::Error);
+#[error("{key}: {message}")]
+pub(crate) struct ClientError {
+    /// The setting.
+    pub(crate) key: &'static str,
+    /// What is wrong with it, and what would be right.
+    pub(crate) message: String,
+}
+
+impl ClientError {
+    fn new(key: &'static str, message: impl ToString) -> Self {
+        Self { key, message: message.to_string() }
+    }
+}
 
 impl Client {
     /// A client for a feed at this address. A name and password in it are sent with each request,
     /// and shown nowhere.
-    pub(crate) fn new(feed: &Url, limits: Limits) -> Result<(Self, Url), ClientError> {
+    pub(crate) fn new(
+        feed: &Url,
+        options: impl Into<HttpOptions>,
+    ) -> Result<(Self, Url), ClientError> {
         install_tls();
+        let options = options.into();
         let mut url = feed.clone();
-        let authorization = redirect::take_credentials(&mut url);
-        let http = reqwest::Client::builder()
+        let credentials = options.credentials(Credentials::taken_from(&mut url))?;
+        let origins = Origins::new(&url, &options.listed)
+            .map_err(|message| ClientError::new("allow_origin", message))?;
+        let builder = reqwest::Client::builder()
             .user_agent(concat!("feed-consumer/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(limits.connect)
-            .redirect(redirect::policy(url.origin()))
-            .build()
-            .map_err(ClientError)?;
-        Ok((Self { http, origin: url.clone(), authorization, limits }, url))
+            .redirect(reqwest::redirect::Policy::none());
+        let http = options.apply(builder)?.build().map_err(|error| {
+            let reason = chain(&error.without_url());
+            ClientError::new(options.likely_fault(), format!("no client can be made: {reason}"))
+        })?;
+        let cache = options.cache().map_err(|message| ClientError::new("cache_dir", message))?;
+        Ok((Self { http, origins, credentials, cache, limits: options.limits }, url))
     }
 
     /// Whether requests may be made to this address.
     pub(crate) fn may_ask(&self, url: &Url) -> bool {
-        url.origin() == self.origin.origin()
+        self.origins.allow(url)
     }
 
-    /// Asks for a document.
+    /// Asks for a document. The cache answers where it may.
     pub(crate) async fn get(&self, request: Request<'_>) -> Result<Response, ReadError> {
+        let headers = self.headers(&request);
+        match &self.cache {
+            Some(cache) if request.may_be_kept() => {
+                self.get_through(cache, request, headers).await.map(Response::Document)
+            }
+            _ => self.fetch(request, &headers).await,
+        }
+    }
+
+    /// Asks the server for a document.
+    async fn fetch(
+        &self,
+        request: Request<'_>,
+        headers: &HeaderMap,
+    ) -> Result<Response, ReadError> {
         let url = request.url;
-        let response = self.send(Method::GET, &request).await?;
+        let limit = self.limits.first_byte + request.wait.unwrap_or_default();
+        let response = self.exchange(Method::GET, url, headers, limit).await?.response;
         let connection = ConnectionId::of(&response);
-        let conditional = request.validators.is_some_and(|it| *it != Validators::default());
+        let conditional = [IF_NONE_MATCH, IF_MODIFIED_SINCE].iter();
+        let conditional = conditional.clone().any(|name| headers.contains_key(name));
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED if conditional => {
@@ -187,7 +195,11 @@ impl Client {
 
     /// Asks what a document's header fields would be. Its address is that after redirects.
     pub(crate) async fn head(&self, request: Request<'_>) -> Result<(Url, HeaderMap), ReadError> {
-        let response = self.send(Method::HEAD, &request).await?;
+        let mut headers = self.headers(&request);
+        // Nobody unpacks a body that does not come, so no server need pack it.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let limit = self.limits.first_byte + request.wait.unwrap_or_default();
+        let response = self.exchange(Method::HEAD, request.url, &headers, limit).await?.response;
         let status = response.status();
         if status == StatusCode::OK {
             return Ok((response.url().clone(), response.headers().clone()));
@@ -201,36 +213,9 @@ impl Client {
         })
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        request: &Request<'_>,
-    ) -> Result<reqwest::Response, ReadError> {
-        let url = request.url;
-        let limit = self.limits.first_byte + request.wait.unwrap_or_default();
-        let asked = self.http.request(method.clone(), url.clone()).headers(self.headers(request));
-        // Nobody unpacks a body that does not come, so no server need pack it.
-        let asked = match method {
-            Method::HEAD => asked.header(ACCEPT_ENCODING, "identity"),
-            _ => asked,
-        };
-        let what = "no answer";
-        match timeout(limit, asked.send()).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => {
-                let (url, source) = (url.to_string(), innermost(error));
-                Err(ReadError::Transport { method, url, what, source })
-            }
-            Err(_) => Err(ReadError::TimedOut { method, url: url.to_string(), what, limit }),
-        }
-    }
-
     fn headers(&self, request: &Request<'_>) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(request.accept));
-        if let Some(authorization) = &self.authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
-        }
         if let Some(wait) = request.wait
             && let Ok(value) = HeaderValue::try_from(format!("wait={}", wait.as_secs()))
         {
@@ -262,6 +247,19 @@ impl Client {
     }
 }
 
+impl Response {
+    /// The document, where there was no condition that could have left it out.
+    fn into_document(self, request: Request<'_>) -> Result<Document, ReadError> {
+        match self {
+            Self::Document(document) => Ok(document),
+            Self::NotModified { .. } => {
+                let reason = "304 was not asked for".to_owned();
+                Err(ReadError::Nonsense { url: request.url.to_string(), reason })
+            }
+        }
+    }
+}
+
 impl Document {
     /// The media type, without its parameters and in lower case.
     pub(crate) fn media_type(&self) -> String {
@@ -284,6 +282,17 @@ fn install_tls() {
         // It fails when another one is there already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
+}
+
+/// An error and its causes, in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    line
 }
 
 /// The cause without the address, which we name ourselves, and which could hold a password.

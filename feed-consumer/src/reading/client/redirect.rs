@@ -1,64 +1,84 @@
-//! Which redirects are followed, and who may see a password.
+//! Which addresses may be asked: those of the feed's origin, and of origins that are listed.
 
-use http::HeaderValue;
-use percent_encoding::percent_decode_str;
-use reqwest::redirect::{Attempt, Policy};
+use http::header::LOCATION;
+use http::{HeaderMap, StatusCode};
 use url::{Origin, Url};
+
+use super::credentials::strip;
 
 /// How many redirects one request follows.
 const MAX_REDIRECTS: usize = 5;
 
 /// A redirect that is not followed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-enum Refused {
+pub(super) enum Refused {
     #[error("more than {MAX_REDIRECTS} redirects, one after the other")]
     TooMany,
-    #[error("a redirect away from {from}, to {to}: if that is right, name the new address")]
+    #[error(
+        "a redirect away from {from}, to {to}: if that is right, name the new address, or allow \
+         that origin"
+    )]
     Elsewhere { from: String, to: String },
 }
 
-/// Follows redirects within an origin.
-pub(super) fn policy(origin: Origin) -> Policy {
-    Policy::custom(move |attempt: Attempt<'_>| {
-        match check(&origin, attempt.previous().len(), attempt.url()) {
-            Ok(()) => attempt.follow(),
-            Err(refused) => attempt.error(refused),
-        }
-    })
+/// The origins that may be asked.
+#[derive(Debug, Clone)]
+pub(super) struct Origins {
+    /// The feed's own, which alone may know who we are.
+    own: Origin,
+    listed: Vec<Origin>,
 }
 
-/// Whether a redirect is followed; `followed` counts the addresses before it.
-fn check(origin: &Origin, followed: usize, to: &Url) -> Result<(), Refused> {
-    if to.origin() != *origin {
-        let (from, to) = (origin.ascii_serialization(), to.origin().ascii_serialization());
-        Err(Refused::Elsewhere { from, to })
-    } else if followed > MAX_REDIRECTS {
-        Err(Refused::TooMany)
-    } else {
-        Ok(())
+impl Origins {
+    /// The origin of a feed, and those that are listed beside it.
+    pub(super) fn new(feed: &Url, listed: &[String]) -> Result<Self, String> {
+        let listed = listed.iter().map(|text| parse(text)).collect::<Result<_, _>>()?;
+        Ok(Self { own: feed.origin(), listed })
+    }
+
+    /// Whether an address may be asked.
+    pub(super) fn allow(&self, url: &Url) -> bool {
+        let origin = url.origin();
+        origin == self.own || self.listed.contains(&origin)
+    }
+
+    /// Whether an address may know who we are.
+    pub(super) fn is_own(&self, url: &Url) -> bool {
+        url.origin() == self.own
+    }
+
+    /// Whether a redirect is followed; `followed` counts those before it.
+    pub(super) fn check(&self, followed: usize, to: &Url) -> Result<(), Refused> {
+        if !self.allow(to) {
+            let (from, to) = (self.own.ascii_serialization(), to.origin().ascii_serialization());
+            Err(Refused::Elsewhere { from, to })
+        } else if followed >= MAX_REDIRECTS {
+            Err(Refused::TooMany)
+        } else {
+            Ok(())
+        }
     }
 }
 
-/// Takes name and password out of an address, and makes a header field of them (RFC 7617).
-pub(super) fn take_credentials(url: &mut Url) -> Option<HeaderValue> {
-    if url.username().is_empty() && url.password().is_none() {
+/// Where an answer to a reading request leads (RFC 9110, section 15.4), if it is a redirect.
+pub(super) fn target(from: &Url, status: StatusCode, headers: &HeaderMap) -> Option<Url> {
+    if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
-    let decode = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
-    let mut plain = decode(url.username());
-    plain.push(b':');
-    plain.extend(decode(url.password().unwrap_or_default()));
-    // Only addresses without a host refuse this, and they have no name either.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    let mut value = HeaderValue::try_from(format!("Basic {}", base64(&plain))).ok()?;
-    value.set_sensitive(true);
-    Some(value)
+    let mut to = from.join(headers.get(LOCATION)?.to_str().ok()?).ok()?;
+    to.set_fragment(None);
+    strip(&mut to);
+    Some(to)
 }
 
-fn base64(bytes: &[u8]) -> String {
-    use base64::Engine;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
+fn parse(text: &str) -> Result<Origin, String> {
+    let remedy = "name an origin such as https://archive.example";
+    let url: Url = text.parse().map_err(|error| format!("it is no origin ({error}): {remedy}"))?;
+    let is_whole = url.path() == "/" && url.query().is_none() && url.username().is_empty();
+    if !matches!(url.scheme(), "http" | "https") || !is_whole {
+        return Err(format!("it is more or less than an origin: {remedy}"));
+    }
+    Ok(url.origin())
 }
 
 #[cfg(test)]
@@ -71,29 +91,45 @@ mod tests {
 
     #[test]
     fn redirects_stay_on_the_origin_and_are_counted() {
-        let origin = url("https://shop.example/feeds/orders").origin();
-        assert_eq!(check(&origin, 1, &url("https://shop.example:443/other")), Ok(()));
-        assert_eq!(check(&origin, 5, &url("https://shop.example/")), Ok(()));
-        assert_eq!(check(&origin, 6, &url("https://shop.example/")), Err(Refused::TooMany));
+        let feed = url("https://shop.example/feeds/orders");
+        let listed = ["https://archive.example".to_owned()];
+        let origins = Origins::new(&feed, &listed).unwrap();
+        assert_eq!(origins.check(0, &url("https://shop.example:443/other")), Ok(()));
+        assert_eq!(origins.check(4, &url("https://archive.example/x")), Ok(()));
+        assert!(!origins.is_own(&url("https://archive.example/x")));
+        assert_eq!(origins.check(5, &url("https://shop.example/")), Err(Refused::TooMany));
         for elsewhere in [
             "http://shop.example/feeds/orders",
             "https://shop.example:8443/feeds/orders",
             "https://shop.example.evil.example/",
+            "https://archive.example:8443/",
             "https://169.254.169.254/",
             "file:///etc/passwd",
         ] {
-            let refused = check(&origin, 1, &url(elsewhere)).unwrap_err();
+            let refused = origins.check(1, &url(elsewhere)).unwrap_err();
             assert!(matches!(refused, Refused::Elsewhere { .. }), "{elsewhere}");
         }
     }
 
     #[test]
-    fn a_password_leaves_the_address_for_a_header_field() {
-        let mut with = url("https://Aladdin:open%20sesame@shop.example/feeds/orders");
-        let field = take_credentials(&mut with).unwrap();
-        assert_eq!(field, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
-        assert!(field.is_sensitive());
-        assert_eq!(with.as_str(), "https://shop.example/feeds/orders");
-        assert_eq!(take_credentials(&mut with), None);
+    fn what_is_no_origin_is_refused_with_the_remedy() {
+        let feed = url("https://shop.example/");
+        for bad in ["", "archive.example", "ftp://a.example", "https://a.example/x", "https://u@a/"]
+        {
+            let error = Origins::new(&feed, &[bad.to_owned()]).unwrap_err();
+            assert!(error.contains("such as https://archive.example"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_brings_no_password_and_no_fragment_along() {
+        let headers = |to: &'static str| HeaderMap::from_iter([(LOCATION, to.parse().unwrap())]);
+        let from = url("https://shop.example/feeds/orders");
+        let found = |status: StatusCode, to| target(&from, status, &headers(to));
+        let there = url("https://shop.example/feeds/b");
+        assert_eq!(found(StatusCode::FOUND, "b#c"), Some(there.clone()));
+        assert_eq!(found(StatusCode::FOUND, "//me:pw@shop.example/feeds/b"), Some(there));
+        assert_eq!(found(StatusCode::OK, "b"), None);
+        assert_eq!(found(StatusCode::FOUND, "http://"), None);
     }
 }

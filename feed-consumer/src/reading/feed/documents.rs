@@ -57,7 +57,14 @@ impl FeedReader {
         let request = Request { url, accept, wait, fresh, validators };
         match self.client.get(request).await {
             Ok(Response::NotModified { connection, .. }) => Ok(Answer::NotModified(connection)),
-            Ok(Response::Document(document)) => self.run(url, after, &document).map(Answer::Run),
+            Ok(Response::Document(document)) => {
+                let run = self.run(url, after, &document).map(Answer::Run);
+                if run.is_err() {
+                    // What cannot be read must not come out of our own cache again.
+                    self.client.forget(request).await;
+                }
+                run
+            }
             Err(error) => Err(self.explain(error)),
         }
     }

@@ -1,0 +1,117 @@
+//! How requests are made, on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use feed_consumer::HttpOptions;
+
+const HEADING: &str = "Requests";
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = HEADING)]
+pub(super) struct HttpArgs {
+    /// A file that holds the bearer token for the feed's server; it is read again when it changes
+    ///
+    /// The variable FEED_CONSUMER_TOKEN can hold the token itself instead. A token is sent to the
+    /// feed's own origin alone, and shown nowhere.
+    #[arg(long, value_name = "FILE", env = "FEED_CONSUMER_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    // By the variable alone: other users of the machine can see the arguments of a program.
+    #[arg(long, hide = true, env = "FEED_CONSUMER_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// An origin such as https://archive.example to which links and redirects may lead as well
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "FEED_CONSUMER_ALLOW_ORIGIN")]
+    allow_origin: Vec<String>,
+    /// The proxy for all requests, or `none` [default: what HTTP_PROXY and HTTPS_PROXY say]
+    #[arg(long, value_name = "URL", env = "FEED_CONSUMER_PROXY", hide_env_values = true)]
+    proxy: Option<String>,
+    /// A file of root certificates in PEM to trust beside those of the system
+    #[arg(long, value_name = "FILE", env = "FEED_CONSUMER_CA_FILE")]
+    ca_file: Option<PathBuf>,
+    /// How long a connection may take
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "10s",
+        value_parser = duration,
+        env = "FEED_CONSUMER_CONNECT_TIMEOUT"
+    )]
+    connect_timeout: Duration,
+    /// How long an answer may take to begin, beyond the wait for news that was asked for
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "30s",
+        value_parser = duration,
+        env = "FEED_CONSUMER_FIRST_BYTE_TIMEOUT"
+    )]
+    first_byte_timeout: Duration,
+    /// How long an answer may stand still
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "30s",
+        value_parser = duration,
+        env = "FEED_CONSUMER_BETWEEN_BYTES_TIMEOUT"
+    )]
+    between_bytes_timeout: Duration,
+}
+
+/// Where documents are kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = HEADING)]
+pub(super) struct CacheArgs {
+    /// A folder in which full pages are kept, for other groups and for reading again
+    #[arg(long, value_name = "FOLDER", env = "FEED_CONSUMER_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
+    /// How many MiB the cache may take; what was stored first is deleted first
+    #[arg(long, value_name = "MIB", default_value_t = 1024, env = "FEED_CONSUMER_CACHE_SIZE_MIB")]
+    cache_size_mib: u32,
+}
+
+impl HttpArgs {
+    /// The same for the library.
+    pub(super) fn options(&self) -> HttpOptions {
+        let mut options = HttpOptions::default()
+            .connect_timeout(self.connect_timeout)
+            .first_byte_timeout(self.first_byte_timeout)
+            .between_bytes_timeout(self.between_bytes_timeout);
+        for origin in &self.allow_origin {
+            options = options.allow_origin(origin);
+        }
+        // A file is the better place, so it wins over a variable that is left over.
+        options = match (&self.token_file, &self.token) {
+            (Some(path), _) => options.token_file(path),
+            (None, Some(token)) => options.token(token.trim()),
+            (None, None) => options,
+        };
+        options = match self.proxy.as_deref() {
+            Some("none") => options.no_proxy(),
+            Some(url) => options.proxy(url),
+            None => options,
+        };
+        match &self.ca_file {
+            Some(path) => options.ca_file(path),
+            None => options,
+        }
+    }
+}
+
+impl CacheArgs {
+    /// With a cache, if there is a place for it.
+    pub(super) fn add_to(&self, options: HttpOptions) -> HttpOptions {
+        match &self.cache_dir {
+            Some(path) => options.cache_dir(path).cache_size(u64::from(self.cache_size_mib) << 20),
+            None => options,
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(limit) if !limit.is_zero() => Ok(limit),
+        Ok(_) => Err("no request succeeds in no time: use a duration such as '10s'".to_owned()),
+        Err(error) => Err(format!("{error}: use a duration such as '10s'")),
+    }
+}
