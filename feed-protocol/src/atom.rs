@@ -24,6 +24,7 @@ pub mod convert;
 mod data;
 mod element;
 mod escape;
+mod examine;
 mod foreign;
 mod guard;
 mod markup;
@@ -36,6 +37,8 @@ mod vocabulary;
 mod write;
 
 use chrono::{DateTime, Utc};
+
+pub use self::examine::{Breach, Examined, ExaminedEntry};
 
 use crate::document::Document;
 use crate::link::{Addresses, Link};
@@ -149,6 +152,15 @@ pub fn write_entry(entry: &Entry, addresses: &Addresses) -> Vec<u8> {
 /// makes no event. The error names the line, or the entry and the element.
 pub fn read_document(bytes: &[u8], limits: &Limits) -> Result<ReadDocument, AtomError> {
     read::document(bytes, limits)
+}
+
+/// Tells what a feed document of anybody is, and all that it breaks of RFC 4287.
+///
+/// # Errors
+///
+/// When it is not well-formed, beyond the limits, or no Atom feed.
+pub fn examine_document(bytes: &[u8], limits: &Limits) -> Result<Examined, AtomError> {
+    examine::document(bytes, limits)
 }
 
 /// Reads an entry document as a feed serves it, by the rules of [`read_document`]. The source of

@@ -40,7 +40,8 @@ fn raw_entry(bytes: &[u8], limits: &Limits) -> Result<RawEntry, AtomError> {
     Ok(raw)
 }
 
-fn expect_root(root: &Element<'_>, name: &'static str) -> Result<(), AtomError> {
+/// That the root is the element of Atom of this name.
+pub(super) fn expect_root(root: &Element<'_>, name: &'static str) -> Result<(), AtomError> {
     if root.is_atom(name) {
         return Ok(());
     }
