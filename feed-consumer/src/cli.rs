@@ -4,11 +4,13 @@
 //!
 //! - [`args`]: what the command line and the environment say
 //! - [`http_args`]: how requests are made, on the command line
+//! - [`doctor`]: what a consumer may rely on of a feed
 //! - [`exit`]: from how it ended to one line and an exit code
 //! - [`signals`]: when to end
 //! - [`terminal`]: logs and a progress bar on standard error
 
 mod args;
+mod doctor;
 mod exit;
 mod http_args;
 mod signals;
@@ -40,6 +42,7 @@ async fn try_run() -> Result<(), Failed> {
     let terminal = Terminal::new(cli.log_filter());
     match cli.command {
         Command::Run(args) => run_subscription(args, &terminal).await,
+        Command::Doctor(args) => doctor::examine(args).await,
     }
 }
 

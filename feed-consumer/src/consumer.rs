@@ -27,6 +27,7 @@ use crate::store::CursorStore;
 use crate::store::sqlite::SqliteStore;
 use crate::worker::{ConsumerError, Ended, Progress, Shutdown, Summary, Worker};
 
+pub(crate) use builder::parse_url;
 pub use builder::{ConfigError, ConsumerBuilder, InvalidStart, Start};
 
 /// How many documents are read ahead of the one in hand.

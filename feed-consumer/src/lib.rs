@@ -11,6 +11,7 @@
 //! # Layout
 //!
 //! - `consumer`: a subscription from its settings to its end
+//! - `doctor`: what a consumer may rely on of a feed
 //! - `worker`: handles events one after the other, and moves the cursor behind them
 //! - `handler`: what handles events: closures, a command for each, lines of JSON
 //! - `reading`: a feed's pages and tail, or a document of other software, over HTTP
@@ -22,6 +23,7 @@
 mod clock;
 mod consumer;
 mod cursor;
+mod doctor;
 mod handler;
 mod random;
 mod reading;
@@ -31,6 +33,7 @@ mod worker;
 
 pub use consumer::{ConfigError, Consumer, ConsumerBuilder, InvalidStart, Start};
 pub use cursor::Window;
+pub use doctor::{Doctor, Finding, Report, Verdict};
 pub use handler::{Each, Exec, Handler, HandlerError, Print};
 pub use reading::client::options::HttpOptions;
 pub use reading::error::Discontinuity;

@@ -23,7 +23,7 @@ pub(crate) mod error;
 pub(crate) mod feed;
 mod links;
 pub(crate) mod opening;
-mod retry_after;
+pub(crate) mod retry_after;
 #[cfg(test)]
 pub(crate) mod scripted;
 

@@ -15,6 +15,7 @@ mod consumer_run;
 mod consumer_stops;
 mod crash;
 mod degraded;
+mod doctor;
 mod examples;
 mod late_commit;
 mod links_under_a_prefix;

@@ -40,6 +40,8 @@ pub enum Manner {
     NeverModified,
     /// With other bytes at the end each time.
     NeverTheSame,
+    /// With other dates each time.
+    NewEntries,
 }
 
 /// A site that runs in this process.
@@ -178,6 +180,10 @@ async fn answer(State(state): State<Arc<Mutex<Told>>>, request: Request) -> Resp
     let body = match page.manner {
         Manner::NeverTheSame => {
             Bytes::from([&page.body, format!("<!-- {} -->", told.asked.len()).as_bytes()].concat())
+        }
+        Manner::NewEntries => {
+            let seconds = format!("T00:00:{:02}Z", told.asked.len() % 60);
+            String::from_utf8_lossy(&page.body).replace("T00:00:00Z", &seconds).into()
         }
         _ => page.body.clone(),
     };

@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use feed_consumer::{Schedule, Start};
 use tracing_subscriber::filter::Targets;
 
+use super::doctor::{self, DoctorArgs};
 use super::exit::Failed;
 use super::http_args::{CacheArgs, HttpArgs};
 
@@ -20,6 +21,9 @@ Examples:
 
   # From cron: handle what is new, and end
   feed-consumer run http://127.0.0.1:3000/feeds/orders --until-idle --exec './bill.sh'
+
+  # What may be relied on of a feed
+  feed-consumer doctor https://blog.example/feed.xml
 
   # What happens to an entity, with jq
   feed-consumer run http://127.0.0.1:3000/feeds/orders --print --until-idle --group look \\
@@ -65,6 +69,9 @@ pub(super) enum Command {
     /// Read a feed and handle its events
     #[command(after_help = EXAMPLES)]
     Run(RunArgs),
+    /// Tell what a consumer may rely on of a feed, ours or any other Atom feed
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(DoctorArgs),
 }
 
 #[derive(Debug, Args)]
@@ -197,8 +204,8 @@ mod tests {
 
     fn parse(args: &[&str]) -> Result<RunArgs, String> {
         let args = ["feed-consumer", "run", "http://127.0.0.1/feeds/orders"].iter().chain(args);
-        let Command::Run(args) =
-            Cli::try_parse_from(args).map_err(|error| Failed::from(error).to_string())?.command;
+        let cli = Cli::try_parse_from(args).map_err(|error| Failed::from(error).to_string())?;
+        let Command::Run(args) = cli.command else { panic!("it is another command") };
         args.sink().map_err(|error| error.to_string())?;
         Ok(args)
     }

@@ -24,6 +24,8 @@ pub(super) enum Failed {
     Interrupted,
     /// Whoever read the output has left, before the end. The cursor stands here.
     Unread(Position),
+    /// An examination has found what breaks a MUST, and said so.
+    Examined,
 }
 
 impl Failed {
@@ -50,7 +52,7 @@ impl Failed {
                 ConsumerError::Handler { .. } => 3,
                 _ => 1,
             },
-            Self::Signals(_) | Self::Interrupted => 1,
+            Self::Signals(_) | Self::Interrupted | Self::Examined => 1,
             Self::Unread(_) => 4,
         }
     }
@@ -94,6 +96,7 @@ impl fmt::Display for Failed {
                 "nobody reads the output any more; what comes after position {position} is written \
                  again at the next start"
             ),
+            Self::Examined => f.write_str("the feed breaks a MUST, or cannot be read"),
             Self::Interrupted => f.write_str(
                 "ended at once, at a second signal; the event in hand will be handled again",
             ),

@@ -108,7 +108,8 @@ impl CacheArgs {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// A time that is not nothing.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(limit) if !limit.is_zero() => Ok(limit),
         Ok(_) => Err("no request succeeds in no time: use a duration such as '10s'".to_owned()),

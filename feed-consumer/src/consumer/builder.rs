@@ -63,7 +63,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    fn new(key: &'static str, message: impl ToString) -> Self {
+    pub(crate) fn new(key: &'static str, message: impl ToString) -> Self {
         Self { key, message: message.to_string() }
     }
 
@@ -286,7 +286,8 @@ impl<H: Handler> ConsumerBuilder<H> {
     }
 }
 
-fn parse_url(text: &str) -> Result<Url, String> {
+/// The address of a feed.
+pub(crate) fn parse_url(text: &str) -> Result<Url, String> {
     const REMEDY: &str = "name a feed such as http://127.0.0.1:3000/feeds/orders";
     match text.parse::<Url>() {
         Ok(mut url) if matches!(url.scheme(), "http" | "https") => {

@@ -1,5 +1,6 @@
 //! Whole subscriptions, against a server that answers as a script says.
 
+mod cache;
 mod discontinuities;
 mod documents;
 mod faults;

@@ -10,6 +10,7 @@
 //! - [`credentials`]: who we are
 //! - [`redirect`]: which addresses may be asked
 //! - [`exchange`]: a request and its answer, after redirects
+//! - [`probe`]: requests whose answers are looked at, whatever they are
 //! - [`body`]: the whole of an answer's body, or why not
 //! - [`cache`]: documents kept on disk (RFC 9111)
 //! - [`connection`]: over which connection an answer came
@@ -21,6 +22,7 @@ mod credentials;
 mod exchange;
 mod limits;
 pub(crate) mod options;
+pub(crate) mod probe;
 mod redirect;
 
 use std::error::Error;

@@ -34,7 +34,7 @@ const HOUSES: &[House] = &[
         floors: &[
             &["main"],
             &["cli"],
-            &["consumer"],
+            &["consumer", "doctor"],
             &["worker"],
             &["reading", "schedule", "handler", "cursor", "lease"],
             &["store"],

@@ -45,7 +45,7 @@ impl Parts {
     pub(super) fn new(place: Place, element: &Element<'_>, base: Option<&str>) -> Self {
         Self {
             place,
-            base: base_of(element, base).map(Into::into),
+            base: base_of(element, base),
             seen: HashSet::new(),
             alternates: HashSet::new(),
             has_content: false,
