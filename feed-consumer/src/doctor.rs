@@ -183,22 +183,29 @@ impl Examination {
         self.doctor.client.probe(probe).await.map_err(|error| one_line(&error))
     }
 
-    /// Asks for a document that another one links to.
-    async fn ask_linked(&self, from: &Url, href: &str) -> Result<(Probed, Examined), String> {
-        let url = from.join(href).map_err(|error| format!("{href:?} is no address: {error}"))?;
+    /// Asks for a document that another one links to; or what is to be thought of that, and why.
+    async fn ask_linked(
+        &self,
+        from: &Url,
+        href: &str,
+    ) -> Result<(Probed, Examined), (Verdict, String)> {
+        let fails = |reason| (Verdict::Fails, reason);
+        let url =
+            from.join(href).map_err(|error| fails(format!("{href:?} is no address: {error}")))?;
         if !self.doctor.client.may_ask(&url) {
             let origin = url.origin().ascii_serialization();
-            return Err(format!(
+            let reason = format!(
                 "{url} is on another origin, which is not asked: if that is right, add \
                  --allow-origin {origin}"
-            ));
+            );
+            return Err((Verdict::Warning, reason));
         }
-        let probed = self.ask(&url, &[]).await?;
+        let probed = self.ask(&url, &[]).await.map_err(fails)?;
         if probed.status != StatusCode::OK {
-            return Err(format!("GET {url}: {}", probed.status));
+            return Err(fails(format!("GET {url}: {}", probed.status)));
         }
         let examined = atom::examine_document(&probed.body, &LIMITS)
-            .map_err(|error| format!("GET {url}: it is no Atom feed: {error}"))?;
+            .map_err(|error| fails(format!("GET {url}: it is no Atom feed: {error}")))?;
         Ok((probed, examined))
     }
 }

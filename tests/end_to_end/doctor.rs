@@ -157,6 +157,40 @@ async fn what_breaks_a_must_fails_with_its_place_and_section() {
 }
 
 #[tokio::test]
+async fn what_a_consumer_can_live_with_is_a_warning() {
+    let page = || Page::atom(blog("<link rel='next' href='page'/>", &[1, 2]));
+    let site = Site::start(page()).await;
+    let late = "Tue, 15 Nov 1994 12:45:26 GMT";
+    let year = "max-age=31536000";
+    let twice = Page::atom(blog("", &[1, 1]));
+    for (page, check, verdict, part) in [
+        (page().with("date", late), "clock", "warning", "behind ours"),
+        (page().with("content-type", "text/xml"), "media-type", "warning", "text/xml"),
+        (page().with("cache-control", year), "cache-lifetime", "warning", "an hour behind"),
+        (page(), "paging", "note", "pages shift"),
+        (twice, "atom", "warning", "has the id and the date of entry 1"),
+    ] {
+        site.say(page);
+        site.say_at("/page", Page::atom(blog("", &[1])));
+        assert_said(&examine(site.url("/feed").as_str(), 0).await, check, verdict, part);
+    }
+    site.say(page());
+    let moved = Page { status: 301, ..Page::atom("") }.with("location", "/feed");
+    site.say_at("/old", moved);
+    let report = examine(site.url("/old").as_str(), 0).await;
+    assert_said(&report, "redirects", "warning", "it has moved for good: name http://");
+    assert!(sentences(&report, "rely_on").contains("older entries by 'next' pages"), "{report:#}");
+    // Archives elsewhere are not asked for, and that is said.
+    let other =
+        Site::start(Page::atom(blog("<fh:archive/><link rel='current' href='/'/>", &[1]))).await;
+    let link = format!("<link rel='prev-archive' href='{}'/>", other.url("/a"));
+    site.say(Page::atom(blog(&link, &[2])));
+    let report = examine(site.url("/feed").as_str(), 0).await;
+    assert_said(&report, "archives", "warning", "--allow-origin http://127.0.0.1");
+    assert_eq!(other.count().0, 0);
+}
+
+#[tokio::test]
 async fn a_304_that_is_none_fails() {
     let page = Page::atom(blog("", &[1])).with("etag", "\"a\"");
     let site = Site::start(Page { manner: Manner::NeverModified, ..page.clone() }).await;

@@ -38,7 +38,7 @@ pub(super) struct HttpArgs {
         env = "FEED_CONSUMER_CONNECT_TIMEOUT"
     )]
     connect_timeout: Duration,
-    /// How long an answer may take to begin, beyond the wait for news that was asked for
+    /// How long an answer may take to begin, beyond the time that the server was asked to wait
     #[arg(
         long,
         value_name = "DURATION",

@@ -325,6 +325,32 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_setting_of_requests_is_named_without_its_secret() {
+        let error = |http: HttpOptions| {
+            let url = "http://127.0.0.1:3000/feeds/orders";
+            let builder = Consumer::builder(url).http(http).on_any(async |_| Ok(()));
+            builder.build().unwrap_err()
+        };
+        let none = HttpOptions::default;
+        for (http, key) in [
+            (none().token("s3cret word"), "token"),
+            (none().token_file("/nowhere/token"), "token_file"),
+            (none().proxy("socks5://me:s3cret@127.0.0.1"), "proxy"),
+            (none().ca_file("/nowhere/ca.pem"), "ca_file"),
+            (none().allow_origin("shop.example"), "allow_origin"),
+            (none().cache_dir("/proc/nowhere"), "cache_dir"),
+        ] {
+            let error = error(http);
+            assert_eq!(error.key(), key);
+            assert!(!error.to_string().contains("s3cret"), "{error}");
+        }
+        let both = Consumer::builder("http://me:pw@127.0.0.1:3000/feeds/orders")
+            .http(none().token("a"))
+            .on_any(async |_| Ok(()));
+        assert!(both.build().unwrap_err().message().contains("leave one of them out"));
+    }
+
+    #[test]
     fn a_password_is_shown_nowhere() {
         let consumer = Consumer::builder("http://me:s3cret@127.0.0.1:3000/feeds/orders")
             .on_any(async |_| Ok(()))
@@ -332,6 +358,14 @@ mod tests {
             .unwrap();
         assert_eq!(consumer.url.as_str(), "http://127.0.0.1:3000/feeds/orders");
         assert!(!format!("{:?}", consumer.client).contains("s3cret"));
+        let http = HttpOptions::default().token("s3cret").proxy("http://me:s3cret@127.0.0.1:1");
+        assert!(!format!("{http:?}").contains("s3cret"));
+        let consumer = Consumer::builder("http://127.0.0.1:3000/feeds/orders")
+            .http(http)
+            .on_any(async |_| Ok(()))
+            .build()
+            .unwrap();
+        assert!(!format!("{:?}", consumer.client).contains("s3cret"), "{:?}", consumer.client);
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{AGE, CONTENT_TYPE, DATE};
-use url::{Host, Url};
 
 use super::{Examination, Verdict};
+use crate::reading::client::is_loopback;
 use crate::reading::client::probe::Probed;
 
 /// By how much the clocks may differ before it is told, beyond what the answer took.
@@ -132,15 +132,6 @@ impl Examination {
             let message = format!("the server's is {shown} {way} ours");
             self.tell_by("clock", verdict, message, reference);
         }
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
     }
 }
 

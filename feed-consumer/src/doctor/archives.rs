@@ -55,7 +55,7 @@ impl Examination {
         while let Some(href) = next.take().filter(|_| seen.len() < ARCHIVES) {
             let (probed, archive) = match self.ask_linked(&from, &href).await {
                 Ok(found) => found,
-                Err(reason) => return self.tell("archives", Verdict::Fails, reason),
+                Err((verdict, reason)) => return self.tell("archives", verdict, reason),
             };
             let known = seen.iter().any(|(it, _)| it.url == probed.url) || probed.url == first.url;
             if known {
@@ -195,7 +195,7 @@ impl Examination {
                 let message = "older entries by 'next'; pages shift while entries come";
                 self.tell_by("paging", Verdict::Note, message, reference);
             }
-            Err(reason) => self.tell("paging", Verdict::Warning, reason),
+            Err((verdict, reason)) => self.tell("paging", verdict, reason),
         }
     }
 }

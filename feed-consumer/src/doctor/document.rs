@@ -152,3 +152,28 @@ fn ids_that_changed(before: &Examined, now: &Examined) -> usize {
     });
     renamed.sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A feed of entries with these ids and days.
+    fn feed(entries: &[(&str, u32)]) -> Examined {
+        let entry = |(id, day): &(&str, u32)| {
+            format!("<entry><id>{id}</id><updated>2021-01-{day:02}T00:00:00Z</updated></entry>")
+        };
+        let entries: String = entries.iter().map(entry).collect();
+        let text = format!("<feed xmlns='http://www.w3.org/2005/Atom'>{entries}</feed>");
+        atom::examine_document(text.as_bytes(), &LIMITS).unwrap()
+    }
+
+    #[test]
+    fn an_entry_under_another_id_is_told_from_one_that_came_or_went() {
+        let before = feed(&[("urn:a", 3), ("urn:b", 2), ("urn:c", 1)]);
+        let changed = |now: &[(&str, u32)]| ids_that_changed(&before, &feed(now));
+        assert_eq!(changed(&[("urn:a", 3), ("urn:b", 2), ("urn:c", 1)]), 0);
+        assert_eq!(changed(&[("urn:n", 4), ("urn:a", 3), ("urn:b", 2)]), 0);
+        assert_eq!(changed(&[("urn:n", 3), ("urn:a", 3), ("urn:b", 2)]), 0);
+        assert_eq!(changed(&[("urn:x", 3), ("urn:y", 2), ("urn:c", 1)]), 2);
+    }
+}

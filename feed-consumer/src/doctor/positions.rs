@@ -90,8 +90,8 @@ impl Examination {
         };
         let (page, _) = match self.ask_linked(&first.url, href).await {
             Ok(found) => found,
-            Err(reason) => {
-                self.tell("oldest", Verdict::Warning, reason);
+            Err((verdict, reason)) => {
+                self.tell("oldest", verdict, reason);
                 return false;
             }
         };

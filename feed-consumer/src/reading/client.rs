@@ -36,6 +36,7 @@ use http::header::{
     IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use tracing::warn;
 use url::Url;
 
 use self::cache::Cache;
@@ -49,6 +50,7 @@ use crate::store::Validators;
 
 pub(crate) use connection::ConnectionId;
 pub(crate) use limits::Limits;
+pub(crate) use redirect::is_loopback;
 
 /// The preferences of a request (RFC 7240).
 const PREFER: HeaderName = HeaderName::from_static("prefer");
@@ -133,6 +135,10 @@ impl Client {
         let options = options.into();
         let mut url = feed.clone();
         let credentials = options.credentials(Credentials::taken_from(&mut url))?;
+        if credentials.field().is_some() && url.scheme() == "http" && !is_loopback(&url) {
+            let origin = url.origin().ascii_serialization();
+            warn!("who we are is sent to {origin} unencrypted: use https if there is a choice");
+        }
         let origins = Origins::new(&url, &options.listed)
             .map_err(|message| ClientError::new("allow_origin", message))?;
         let builder = reqwest::Client::builder()
@@ -197,11 +203,7 @@ impl Client {
 
     /// Asks what a document's header fields would be. Its address is that after redirects.
     pub(crate) async fn head(&self, request: Request<'_>) -> Result<(Url, HeaderMap), ReadError> {
-        let mut headers = self.headers(&request);
-        // Nobody unpacks a body that does not come, so no server need pack it.
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let limit = self.limits.first_byte + request.wait.unwrap_or_default();
-        let response = self.exchange(Method::HEAD, request.url, &headers, limit).await?.response;
+        let response = self.send(Method::HEAD, &request).await?;
         let status = response.status();
         if status == StatusCode::OK {
             return Ok((response.url().clone(), response.headers().clone()));
@@ -213,6 +215,20 @@ impl Client {
             problem: None,
             retry_after: retry_after(response.headers(), clock::now()),
         })
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        request: &Request<'_>,
+    ) -> Result<reqwest::Response, ReadError> {
+        let limit = self.limits.first_byte + request.wait.unwrap_or_default();
+        let mut headers = self.headers(request);
+        if method == Method::HEAD {
+            // Nobody unpacks a body that does not come, so no server need pack it.
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        Ok(self.exchange(method, request.url, &headers, limit).await?.response)
     }
 
     fn headers(&self, request: &Request<'_>) -> HeaderMap {

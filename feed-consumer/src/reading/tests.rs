@@ -126,6 +126,22 @@ async fn an_answer_is_measured_after_it_is_unpacked() {
 }
 
 #[tokio::test]
+async fn packed_answers_are_asked_for_and_measured_in_each_coding() {
+    let packed = |size: usize| {
+        let bytes = zstd::encode_all(&vec![0; size][..], 3).unwrap();
+        assert!(bytes.len() < 10_000);
+        Answer::new("200 OK", &[("content-encoding", "zstd")], &bytes)
+    };
+    assert_eq!(get(move |_| packed(1_000_000)).await, "1000000 bytes");
+    assert!(get(move |_| packed(100_000_000)).await.contains("larger than 1000000 bytes"));
+    let server = Scripted::start(|_| Answer::new("200 OK", &[], &BODY)).await;
+    get_from(&server, Limits::default(), None).await.unwrap();
+    let asked = server.asked();
+    let codings = asked[0].header("accept-encoding").unwrap();
+    assert!(codings.contains("gzip") && codings.contains("zstd"), "{codings}");
+}
+
+#[tokio::test]
 async fn redirects_are_followed_within_the_origin_and_only_so_often() {
     let hops = |count: usize| {
         move |asked: &Asked| match asked.target.trim_start_matches("/hop").parse::<usize>() {

@@ -1,7 +1,8 @@
 //! Documents that nobody should send.
 
 use feed_protocol::atom::{
-    AtomError, Limits, read_document, read_entry, read_posted_entry, write_document, write_entry,
+    AtomError, Limits, examine_document, read_document, read_entry, read_posted_entry,
+    write_document, write_entry,
 };
 use feed_protocol::link::Addresses;
 use proptest::prelude::*;
@@ -263,11 +264,14 @@ proptest! {
         let end = (at + removed).min(document.len());
         document.splice(at..end, junk);
         let _ = read_document(&document, &Limits::default());
+        let _ = examine_document(&document, &Limits::default());
     }
 
     #[test]
     fn no_junk_makes_a_reader_panic(junk in "[<>&;/!?'\"\\[\\]a:= \\-#x\u{e9}\r\n]{0,40}") {
         let _ = post(entry_with("", &junk));
+        let feed = format!("<feed {ATOM}>{}</feed>", entry_with("", &junk));
+        let _ = examine_document(feed.as_bytes(), &Limits::default());
         let _ = post(junk);
     }
 }

@@ -184,7 +184,8 @@ impl Client {
             }
             (answer @ Response::NotModified { .. }, None) => answer.into_document(request)?,
         };
-        if document.url == *request.url {
+        // While it was fetched, the token may have been replaced by another one's.
+        if document.url == *request.url && self.key(request) == key {
             let answer = answered(StatusCode::OK, document.headers.clone());
             let options = CacheOptions { shared: false, ..CacheOptions::default() };
             let now = clock::now();

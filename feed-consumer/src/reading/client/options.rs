@@ -77,8 +77,8 @@ impl HttpOptions {
         self
     }
 
-    /// How long an answer may take to begin, beyond the time that the server was asked to wait for
-    /// news. Thirty seconds, if not set.
+    /// How long an answer may take to begin, the connection included, beyond the time that the
+    /// server was asked to wait for news. Thirty seconds, if not set.
     pub const fn first_byte_timeout(mut self, limit: Duration) -> Self {
         self.limits.first_byte = limit;
         self

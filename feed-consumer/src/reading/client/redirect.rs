@@ -2,7 +2,7 @@
 
 use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
-use url::{Origin, Url};
+use url::{Host, Origin, Url};
 
 use super::credentials::strip;
 
@@ -57,6 +57,16 @@ impl Origins {
         } else {
             Ok(())
         }
+    }
+}
+
+/// Whether an address is one of this machine itself.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
     }
 }
 

@@ -291,7 +291,7 @@ impl Parts {
             || ["multipart/", "message/"].iter().any(|it| kind.starts_with(it))
         {
             self.breach("4.1.3.1", format!("has content of the type {kind:?}"));
-        } else if kind.starts_with("text/") && !kind.starts_with("text/xml") {
+        } else if kind.starts_with("text/") && !is_xml(kind) {
             if inner.markup.is_some() {
                 self.breach("4.1.3.3", format!("has content of type {kind} with elements in it"));
             }
@@ -310,7 +310,8 @@ impl Parts {
 /// Whether a media type is one of XML (RFC 4287, section 4.1.3.3).
 fn is_xml(kind: &str) -> bool {
     let essence = kind.split(';').next().unwrap_or_default().trim();
-    essence.ends_with("+xml") || essence.ends_with("/xml")
+    let named = ["application/xml-dtd", "text/xml-external-parsed-entity"];
+    essence.ends_with("+xml") || essence.ends_with("/xml") || named.contains(&essence)
 }
 
 /// Whether markup is a `div` element.
