@@ -20,6 +20,7 @@ mod positions;
 mod reliance;
 mod report;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use feed_protocol::atom::{self, Examined};
@@ -39,6 +40,9 @@ use crate::reading::client::{Client, ClientError};
 /// What is accepted of an Atom document, which is what a consumer accepts.
 const LIMITS: atom::Limits =
     atom::Limits { max_bytes: 64 * 1024 * 1024, max_depth: 64, max_entries: 10_000 };
+
+/// After how many bytes of documents no more is asked for.
+const MOST_BYTES: usize = 256 * 1024 * 1024;
 
 /// As what documents are asked for.
 const ATOM: &str = "application/atom+xml, application/xml;q=0.5, text/xml;q=0.5";
@@ -79,7 +83,7 @@ impl Doctor {
         Ok(Self { client, undecoded, url, within: Duration::from_secs(120) })
     }
 
-    /// How long the whole examination may take; what has not been looked at by then is said to be
+    /// How long the whole examination may take (besides, it ends after 256 MiB of documents); what has not been looked at by then is said to be
     /// so. Two minutes, if not set.
     #[must_use]
     pub const fn within(mut self, limit: Duration) -> Self {
@@ -90,8 +94,12 @@ impl Doctor {
     /// Asks the feed, about a score of times, and tells what was found.
     pub async fn examine(self) -> Report {
         let within = self.within;
-        let mut examination =
-            Examination { doctor: self, findings: Vec::new(), facts: Facts::default() };
+        let mut examination = Examination {
+            doctor: self,
+            findings: Vec::new(),
+            facts: Facts::default(),
+            fetched: AtomicUsize::new(0),
+        };
         if timeout(within, examination.run()).await.is_err() {
             let limit = humantime::format_duration(within);
             let has_read = examination.facts.document.is_some();
@@ -111,6 +119,8 @@ struct Examination {
     doctor: Doctor,
     findings: Vec<Finding>,
     facts: Facts,
+    /// How many bytes of documents have come.
+    fetched: AtomicUsize,
 }
 
 /// What the findings come to.
@@ -180,7 +190,22 @@ impl Examination {
         headers.extend(more.iter().cloned());
         let wait = Duration::ZERO;
         let probe = Probe { url, headers: &headers, wait, only_beginning: false };
-        self.doctor.client.probe(probe).await.map_err(|error| one_line(&error))
+        self.probe(&self.doctor.client, probe).await
+    }
+
+    /// Asks, unless enough has come.
+    async fn probe(&self, client: &Client, probe: Probe<'_>) -> Result<Probed, String> {
+        if self.has_enough() {
+            let limit = answer::size(MOST_BYTES);
+            return Err(format!("not asked for: {limit} have been fetched by now"));
+        }
+        let probed = client.probe(probe).await.map_err(|error| one_line(&error))?;
+        self.fetched.fetch_add(probed.body.len(), Ordering::Relaxed);
+        Ok(probed)
+    }
+
+    fn has_enough(&self) -> bool {
+        self.fetched.load(Ordering::Relaxed) >= MOST_BYTES
     }
 
     /// Asks for a document that another one links to; or what is to be thought of that, and why.
@@ -189,7 +214,8 @@ impl Examination {
         from: &Url,
         href: &str,
     ) -> Result<(Probed, Examined), (Verdict, String)> {
-        let fails = |reason| (Verdict::Fails, reason);
+        let verdict = if self.has_enough() { Verdict::Warning } else { Verdict::Fails };
+        let fails = |reason| (verdict, reason);
         let url =
             from.join(href).map_err(|error| fails(format!("{href:?} is no address: {error}")))?;
         if !self.doctor.client.may_ask(&url) {

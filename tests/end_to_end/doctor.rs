@@ -95,6 +95,9 @@ async fn our_own_feeds_pass() {
             assert_said(&report, "positions", "ok", "26-35");
         }
     }
+    let page = format!("{}/pages/1", server.folder("orders").await);
+    let report = examine(server.url(&page).as_str(), 1).await;
+    assert_said(&report, "current", "fails", "/feeds/orders instead");
     let lines = doctor(server.url("/feeds/orders").as_str(), &[]).await.expect_code(0);
     for line in lines.stdout.lines().take_while(|line| !line.is_empty()) {
         assert!(line.starts_with("ok       ") && line.as_bytes()[28] == b' ', "{line}");

@@ -29,33 +29,31 @@ pub(super) struct HttpArgs {
     /// A file of root certificates in PEM to trust beside those of the system
     #[arg(long, value_name = "FILE", env = "FEED_CONSUMER_CA_FILE")]
     ca_file: Option<PathBuf>,
-    /// How long a connection may take
+    /// How long a connection may take [default: 10s]
     #[arg(
         long,
         value_name = "DURATION",
-        default_value = "10s",
         value_parser = duration,
         env = "FEED_CONSUMER_CONNECT_TIMEOUT"
     )]
-    connect_timeout: Duration,
+    connect_timeout: Option<Duration>,
     /// How long an answer may take to begin, beyond the time that the server was asked to wait
+    /// [default: 30s]
     #[arg(
         long,
         value_name = "DURATION",
-        default_value = "30s",
         value_parser = duration,
         env = "FEED_CONSUMER_FIRST_BYTE_TIMEOUT"
     )]
-    first_byte_timeout: Duration,
-    /// How long an answer may stand still
+    first_byte_timeout: Option<Duration>,
+    /// How long an answer may stand still [default: 30s]
     #[arg(
         long,
         value_name = "DURATION",
-        default_value = "30s",
         value_parser = duration,
         env = "FEED_CONSUMER_BETWEEN_BYTES_TIMEOUT"
     )]
-    between_bytes_timeout: Duration,
+    between_bytes_timeout: Option<Duration>,
 }
 
 /// Where documents are kept.
@@ -65,18 +63,24 @@ pub(super) struct CacheArgs {
     /// A folder in which full pages are kept, for other groups and for reading again
     #[arg(long, value_name = "FOLDER", env = "FEED_CONSUMER_CACHE_DIR")]
     cache_dir: Option<PathBuf>,
-    /// How many MiB the cache may take; what was stored first is deleted first
-    #[arg(long, value_name = "MIB", default_value_t = 1024, env = "FEED_CONSUMER_CACHE_SIZE_MIB")]
-    cache_size_mib: u32,
+    /// How many MiB the cache may take; what was stored first is deleted first [default: 1024]
+    #[arg(long, value_name = "MIB", env = "FEED_CONSUMER_CACHE_SIZE_MIB")]
+    cache_size_mib: Option<u32>,
 }
 
 impl HttpArgs {
     /// The same for the library.
     pub(super) fn options(&self) -> HttpOptions {
-        let mut options = HttpOptions::default()
-            .connect_timeout(self.connect_timeout)
-            .first_byte_timeout(self.first_byte_timeout)
-            .between_bytes_timeout(self.between_bytes_timeout);
+        let mut options = HttpOptions::default();
+        if let Some(limit) = self.connect_timeout {
+            options = options.connect_timeout(limit);
+        }
+        if let Some(limit) = self.first_byte_timeout {
+            options = options.first_byte_timeout(limit);
+        }
+        if let Some(limit) = self.between_bytes_timeout {
+            options = options.between_bytes_timeout(limit);
+        }
         for origin in &self.allow_origin {
             options = options.allow_origin(origin);
         }
@@ -101,8 +105,12 @@ impl HttpArgs {
 impl CacheArgs {
     /// With a cache, if there is a place for it.
     pub(super) fn add_to(&self, options: HttpOptions) -> HttpOptions {
+        let options = match self.cache_size_mib {
+            Some(size) => options.cache_size(u64::from(size) << 20),
+            None => options,
+        };
         match &self.cache_dir {
-            Some(path) => options.cache_dir(path).cache_size(u64::from(self.cache_size_mib) << 20),
+            Some(path) => options.cache_dir(path),
             None => options,
         }
     }

@@ -181,7 +181,7 @@ impl Examination {
         let headers = [(ACCEPT, ATOM), (CACHE_CONTROL, "no-cache"), (ACCEPT_ENCODING, coding)];
         let (url, wait) = (&self.doctor.url, Duration::ZERO);
         let probe = Probe { url, headers: &headers, wait, only_beginning: false };
-        match self.doctor.undecoded.probe(probe).await {
+        match self.probe(&self.doctor.undecoded, probe).await {
             Ok(probed) if probed.status == StatusCode::OK => Ok(probed),
             _ => Err(()),
         }

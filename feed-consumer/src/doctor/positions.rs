@@ -8,7 +8,7 @@ use feed_protocol::{Cursor, PositionRange};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, StatusCode};
 
-use super::{ATOM, Examination, LIMITS, Verdict, one_line};
+use super::{ATOM, Examination, LIMITS, Verdict};
 use crate::reading::client::probe::{Probe, Probed};
 
 const STREAM: &str = "text/event-stream";
@@ -32,6 +32,7 @@ impl Examination {
     pub(super) async fn look_at_positions(&mut self, first: &Probed, examined: &Examined) {
         let document = atom::read_document(&first.body, &LIMITS).ok();
         let range = document.as_ref().and_then(|it| it.incarnation.as_ref().and(it.range));
+        self.look_whether_current(first, examined, document.as_ref());
         let (Some(document), Some(range)) = (document, range) else {
             let message = "none: what was missed cannot be told, and news must be asked for";
             return self.tell("positions", Verdict::Note, message);
@@ -45,6 +46,25 @@ impl Examination {
             Some(Positions { head: range.last().get(), from_the_first, is_filtered });
         self.look_at_long_poll(first, examined).await;
         self.look_at_stream().await;
+    }
+
+    /// Tells if it is a page or a tail, in which no news will come.
+    fn look_whether_current(
+        &mut self,
+        first: &Probed,
+        examined: &Examined,
+        document: Option<&ReadDocument>,
+    ) {
+        let incarnation = document.and_then(|it| it.incarnation.as_ref());
+        let mut segments = first.url.path_segments().into_iter().flatten();
+        let is_part = incarnation.is_some_and(|it| segments.any(|part| part == it.as_str()));
+        if is_part || examined.archive {
+            let current = examined.link("current").and_then(|href| first.url.join(href).ok());
+            let remedy = current.map_or(String::new(), |url| format!(": name {url} instead"));
+            let verdict = if is_part { Verdict::Fails } else { Verdict::Warning };
+            let message = format!("it is not the current document of the feed{remedy}");
+            self.tell_by("current", verdict, message, "RFC 5005, section 4");
+        }
     }
 
     fn positions_are_proven(
@@ -125,7 +145,7 @@ impl Examination {
         let wait = format!("wait={}", WAIT.as_secs());
         let headers = [(ACCEPT, ATOM), (prefer, wait.as_str())];
         let probe = Probe { url: &tail, headers: &headers, wait: WAIT, only_beginning: false };
-        match self.doctor.client.probe(probe).await {
+        match self.probe(&self.doctor.client, probe).await {
             Ok(answer) if answer.status != StatusCode::OK => {
                 let message = format!("the tail is {}", answer.status);
                 self.tell("long-poll", Verdict::Warning, message);
@@ -143,7 +163,7 @@ impl Examination {
                     self.tell_by("long-poll", Verdict::Warning, message, reference);
                 }
             }
-            Err(error) => self.tell("long-poll", Verdict::Warning, one_line(&error)),
+            Err(reason) => self.tell("long-poll", Verdict::Warning, reason),
         }
     }
 
@@ -152,7 +172,7 @@ impl Examination {
         let headers = [(ACCEPT, STREAM), (CACHE_CONTROL, "no-cache")];
         let probe =
             Probe { url: &url, headers: &headers, wait: Duration::ZERO, only_beginning: true };
-        match self.doctor.client.probe(probe).await {
+        match self.probe(&self.doctor.client, probe).await {
             Ok(answer) => {
                 let kind = answer.header(CONTENT_TYPE).unwrap_or_default();
                 let is_offered = answer.status == StatusCode::OK && kind.starts_with(STREAM);
@@ -166,7 +186,7 @@ impl Examination {
                     self.tell("stream", Verdict::Note, "not offered");
                 }
             }
-            Err(error) => self.tell("stream", Verdict::Warning, one_line(&error)),
+            Err(reason) => self.tell("stream", Verdict::Warning, reason),
         }
     }
 }

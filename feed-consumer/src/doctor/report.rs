@@ -50,7 +50,13 @@ impl Finding {
         Self { check, verdict, message, reference }
     }
 
-    /// The name of the check, which stays the same from version to version.
+    /// The name of the check, which stays the same from version to version: `reachable`, `https`,
+    /// `redirects`, `media-type`, `size`, `clock`, `atom`, `readable`, `current`,
+    /// `positions`, `oldest`,
+    /// `long-poll`, `stream`, `order`, `dates`, `validators`, `not-modified`, `etag`,
+    /// `cache-lifetime`, `compression`, `archives`, `archives-immutable`, `archive-lifetime`,
+    /// `paging`, `ids-stable`, and `time` if that did not suffice. A check that does not concern a
+    /// feed is not made, and one that finds several things is there several times.
     #[must_use]
     pub const fn check(&self) -> &'static str {
         self.check
