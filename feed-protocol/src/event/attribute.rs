@@ -20,7 +20,10 @@ pub(super) fn check_text(text: &str, max_len: usize) -> Result<(), Cow<'static, 
     if text.len() > max_len {
         return Err(format!("is longer than {max_len} bytes").into());
     }
-    if let Some((offset, character)) = text.char_indices().find(|(_, it)| !is_allowed(*it)) {
+    let plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if !plain
+        && let Some((offset, character)) = text.char_indices().find(|(_, it)| !is_allowed(*it))
+    {
         return Err(format!(
             "holds U+{:04X} at byte {offset}: control characters and non-characters are not allowed",
             u32::from(character)
