@@ -22,6 +22,7 @@ use url::Url;
 use self::beginning::{Beginning, Begun};
 use crate::cursor::{Cursor, Window};
 use crate::handler::Handler;
+use crate::reading::document::settings::DocumentSettings;
 use crate::reading::{self, Pace, client::Client};
 use crate::store::CursorStore;
 use crate::store::sqlite::SqliteStore;
@@ -62,6 +63,7 @@ pub struct Consumer<H> {
     database: PathBuf,
     start: Start,
     pace: Pace,
+    documents: DocumentSettings,
     window: Window,
     grace: Duration,
     handler: H,
@@ -122,7 +124,8 @@ impl<H: Handler> Consumer<H> {
             group: &self.group,
             start: self.start,
             patience: self.pace.patience,
-            store: &*store,
+            store: &store,
+            documents: self.documents,
         };
         let begun = tokio::select! {
             biased;

@@ -6,14 +6,15 @@
 
 pub(crate) mod digest;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use feed_protocol::{Position, Recorded};
 use tokio::time::Instant;
 
-use crate::store::{CursorStore, Place, StoreError, Subscription, Validators};
+use crate::reading::document::DocumentEnd;
+use crate::store::pages::{PageKind, SeenEntry};
+use crate::store::{CursorStore, Place, Seen, StoreError, Subscription, Validators};
 
 /// How many entries that are in a document no more are remembered, should they come back.
 const REMEMBERED_ENTRIES: u32 = 10_000;
@@ -58,7 +59,7 @@ struct Ahead {
     events: usize,
     position: Position,
     last: Option<Arc<Recorded>>,
-    entries: Vec<String>,
+    entries: Vec<SeenEntry>,
 }
 
 /// Why a cursor did not move.
@@ -108,8 +109,9 @@ impl Cursor {
     pub(crate) fn pass(&mut self, recorded: Arc<Recorded>, entry: Option<String>) {
         let ahead = self.ahead(recorded.position);
         ahead.events += 1;
+        let updated = recorded.updated;
+        ahead.entries.extend(entry.map(|iri| SeenEntry { iri, updated }));
         ahead.last = Some(recorded);
-        ahead.entries.extend(entry);
     }
 
     /// There is nothing to handle up to this position.
@@ -163,23 +165,37 @@ impl Cursor {
     }
 
     /// Which of these entries have been handled before.
-    pub(crate) async fn seen(&self, entries: &[&str]) -> Result<HashSet<String>, CursorError> {
+    pub(crate) async fn seen(&self, entries: &[&str]) -> Result<Seen, CursorError> {
         Ok(self.store.seen(&self.subscription, entries).await?)
     }
 
-    /// A document of other software has been handled whole: keeps its validators, so that it is
-    /// not sent again, and forgets entries that left such documents long ago.
+    /// A document of other software has been handled whole: keeps what its end says, so that it is
+    /// not read again, and forgets entries that left such documents long ago.
     pub(crate) async fn finish_document(
         &mut self,
-        validators: Validators,
+        end: DocumentEnd,
         entries: &[&str],
     ) -> Result<(), CursorError> {
+        let (validators, taken, page) = match end {
+            DocumentEnd::Nothing => return Ok(()),
+            DocumentEnd::Page { place, kind } => (None, Vec::new(), Some((place, kind))),
+            DocumentEnd::Document { validators, taken } => (Some(validators), taken, None),
+        };
         let position = self.position();
-        self.ahead(position);
+        self.ahead(position).entries.extend(taken);
         if let Some(ahead) = self.ahead.take() {
-            self.move_past(ahead, Some(validators)).await?;
+            self.move_past(ahead, validators).await?;
         }
         self.store.forget_others(&self.subscription, entries, REMEMBERED_ENTRIES).await?;
+        match page {
+            Some((place, PageKind::Archive)) => {
+                self.store.page_done(&self.subscription, place).await?;
+            }
+            Some((place, PageKind::Paged)) => {
+                self.store.drop_pages(&self.subscription, place, place).await?;
+            }
+            None => {}
+        }
         Ok(())
     }
 }

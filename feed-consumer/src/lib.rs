@@ -2,7 +2,7 @@
 //!
 //! A [`Consumer`] is one subscription: a feed, a group that reads it, a handler for its events, and
 //! a cursor that moves only after events have been handled. It reads the feeds of `feed-server`,
-//! and any single Atom document of other software.
+//! and any other Atom feed: a single document, or one with archives or pages (RFC 5005).
 //!
 //! What it promises: every event is handled, in the order of the feed, at least once; after a crash
 //! at most a [`Window`] of events is handled again. When the feed is no longer the one that it has
@@ -36,6 +36,7 @@ pub use cursor::Window;
 pub use doctor::{Doctor, Finding, Report, Verdict};
 pub use handler::{Each, Exec, Handler, HandlerError, Print};
 pub use reading::client::options::HttpOptions;
+pub use reading::document::settings::{InvalidChoice, Updates, Vanished};
 pub use reading::error::Discontinuity;
 pub use schedule::backoff::Backoff;
 pub use schedule::{InvalidSchedule, Schedule};

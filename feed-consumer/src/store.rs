@@ -1,13 +1,17 @@
 //! Where cursors are kept: what every store promises, and the stores that there are.
 
+pub(crate) mod pages;
 pub(crate) mod sqlite;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use feed_protocol::event::{EventId, Source};
 use feed_protocol::{Incarnation, Position};
+
+use self::pages::{Page, PageStore, SeenEntry};
 
 /// A place where cursors are kept.
 ///
@@ -19,7 +23,7 @@ use feed_protocol::{Incarnation, Position};
 ///    same one, the second is told.
 /// 3. A caller that drops a future leaves nothing half done.
 #[async_trait]
-pub(crate) trait CursorStore: fmt::Debug + Send + Sync + 'static {
+pub(crate) trait CursorStore: PageStore + fmt::Debug + Send + Sync + 'static {
     /// Where a subscription stands; `None` before it has begun.
     async fn find(&self, subscription: &Subscription) -> Result<Option<Place>, StoreError>;
 
@@ -27,14 +31,15 @@ pub(crate) trait CursorStore: fmt::Debug + Send + Sync + 'static {
     /// several.
     async fn feed_at(&self, group: &str, url: &str) -> Result<Option<String>, StoreError>;
 
-    /// Begins a subscription at a place, with these entries taken as handled. `false` if another
-    /// process has begun it.
+    /// Begins a subscription at a place, with these entries and pages taken as handled. `false` if
+    /// another process has begun it.
     async fn begin(
         &self,
         subscription: &Subscription,
         url: &str,
         place: &Place,
-        seen: &[String],
+        seen: &[SeenEntry],
+        pages: &[Page],
     ) -> Result<bool, StoreError>;
 
     /// Notes the address at which a subscription's feed is read now.
@@ -48,15 +53,13 @@ pub(crate) trait CursorStore: fmt::Debug + Send + Sync + 'static {
         subscription: &Subscription,
         from: &Place,
         to: &Place,
-        seen: &[String],
+        seen: &[SeenEntry],
     ) -> Result<bool, StoreError>;
 
-    /// Which of these entries have been handled.
-    async fn seen(
-        &self,
-        subscription: &Subscription,
-        entries: &[&str],
-    ) -> Result<HashSet<String>, StoreError>;
+    /// Which of these entries have been handled, and when they were last changed then, as far as
+    /// that is known.
+    async fn seen(&self, subscription: &Subscription, entries: &[&str])
+    -> Result<Seen, StoreError>;
 
     /// Forgets entries that are not in the document that has just been handled whole, but not the
     /// `keep` of them that were in it most recently: a document may lose entries for a while.
@@ -70,6 +73,10 @@ pub(crate) trait CursorStore: fmt::Debug + Send + Sync + 'static {
     /// Closes the database once what is under way has ended.
     async fn close(&self);
 }
+
+/// Entries that have been handled, by their ids, and when they were last changed then, as far as
+/// that is known.
+pub(crate) type Seen = HashMap<String, Option<DateTime<Utc>>>;
 
 /// Whose cursor it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

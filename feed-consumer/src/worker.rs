@@ -21,7 +21,7 @@ use tracing::{debug, warn};
 
 use crate::cursor::Cursor;
 use crate::handler::{Handler, HandlerError, Kind};
-use crate::reading::document::{DocumentEntry, DocumentNews};
+use crate::reading::document::{DocumentEnd, DocumentEntry, DocumentNews};
 use crate::reading::feed::FeedNews;
 use crate::reading::{News, ReadingEnded};
 use crate::schedule::failures::{Failures, Patience};
@@ -135,12 +135,12 @@ where
     }
 
     /// Handles the entries that have not been handled before, and numbers them.
-    async fn handle_document(&mut self, news: DocumentNews) -> Result<Next, ConsumerError> {
+    async fn handle_document(&mut self, mut news: DocumentNews) -> Result<Next, ConsumerError> {
+        let end = std::mem::replace(&mut news.end, DocumentEnd::Nothing);
         let ids: Vec<String> = news.entries.iter().map(|entry| entry.iri.clone()).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let seen = self.cursor.seen(&ids).await?;
-        let unseen: Vec<DocumentEntry> =
-            news.entries.into_iter().filter(|entry| !seen.contains(&entry.iri)).collect();
+        let unseen = news.unseen(&seen);
         let head = self.cursor.position().advanced_by(unseen.len() as u64);
         self.progress.send_modify(|progress| progress.head = head);
         for DocumentEntry { iri, updated, event } in unseen {
@@ -153,7 +153,7 @@ where
         if let next @ Next::End(_) = self.flush().await? {
             return Ok(next);
         }
-        self.cursor.finish_document(news.validators, &ids).await?;
+        self.cursor.finish_document(end, &ids).await?;
         Ok(Next::GoOn)
     }
 

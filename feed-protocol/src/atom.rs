@@ -69,6 +69,9 @@ pub struct ReadDocument {
     pub updated: DateTime<Utc>,
     /// Whether it says that it never changes (`fh:archive`).
     pub archive: bool,
+    /// Whether it says that it holds all that the feed has now (`fh:complete`; RFC 5005, section
+    /// 2).
+    pub complete: bool,
     /// The life of the feed, in a document of ours.
     pub incarnation: Option<Incarnation>,
     /// The positions covered, in a document of ours.

@@ -1,17 +1,21 @@
 //! What stands at the address, and where the subscription stands in it.
 
+use std::sync::Arc;
+
 use feed_protocol::Position;
 use tracing::{info, warn};
 use url::Url;
 
 use super::Start;
 use crate::reading::client::Client;
-use crate::reading::document::DocumentReader;
+use crate::reading::document::settings::DocumentSettings;
+use crate::reading::document::{DocumentPlace, DocumentReader, FirstAnswer, as_seen, older};
 use crate::reading::error::Discontinuity;
 use crate::reading::feed::FeedReader;
 use crate::reading::opening::{OpenDocument, OpenFeed, Opened, open, open_document};
 use crate::reading::{ReadingEnded, Source, Tries};
 use crate::schedule::failures::Patience;
+use crate::store::pages::{Page, PageKind, PageState, SeenEntry};
 use crate::store::{CursorStore, LastEvent, Place, Subscription, Validators};
 use crate::worker::ConsumerError;
 
@@ -22,7 +26,8 @@ pub(super) struct Beginning<'a> {
     pub(super) group: &'a str,
     pub(super) start: Start,
     pub(super) patience: Patience,
-    pub(super) store: &'a dyn CursorStore,
+    pub(super) store: &'a Arc<dyn CursorStore>,
+    pub(super) documents: DocumentSettings,
 }
 
 /// A subscription that has begun, now or long ago.
@@ -50,16 +55,8 @@ impl Beginning<'_> {
             (Opened::NotModified(headers), Some(feed), Some(place)) => {
                 let validators = place.validators.clone();
                 info!(feed, "the document has not changed since it was handled");
-                let source = DocumentReader::unchanged(
-                    self.client.clone(),
-                    self.url.clone(),
-                    feed.clone(),
-                    validators,
-                    &headers,
-                );
-                let head = place.position;
-                let source = Source::Document(Box::new(source));
-                Ok(Begun { subscription: self.subscription(&feed), place, source, head })
+                let opened = FirstAnswer::NotModified(validators, headers);
+                Ok(self.begun_document(self.subscription(&feed), place, opened))
             }
             (Opened::Feed(feed), known_feed, _) => self.begin_feed(feed, known_feed).await,
             (Opened::Document(document), known_feed, _) => {
@@ -134,7 +131,7 @@ impl Beginning<'_> {
                 };
                 let mut reader = reader(feed, &place);
                 place.last = self.learn_last(&mut reader).await?;
-                let place = self.store_beginning(&subscription, place, &[]).await?;
+                let place = self.store_beginning(&subscription, place, &[], &[]).await?;
                 (place, reader)
             }
         };
@@ -166,12 +163,8 @@ impl Beginning<'_> {
     ) -> Result<Begun, ConsumerError> {
         let subscription = self.subscription(&document.document.id);
         let feed = &document.document.id;
-        if document.has_other_pages() {
-            warn!(
-                feed,
-                "the document links to older ones, which are not read: only what it holds itself \
-                 is handled"
-            );
+        if document.document.archive {
+            warn!(feed, "the document says that it is an archive, which never changes");
         }
         let place = match self.find(&subscription, known_feed.as_deref()).await? {
             Some(place) if place.incarnation.is_none() => {
@@ -184,19 +177,43 @@ impl Beginning<'_> {
             }
             None => {
                 info!(feed, "a new subscription to a document without positions");
-                let seen: Vec<String> = match self.start {
-                    Start::Beginning => Vec::new(),
-                    Start::Now => {
-                        document.document.entries.iter().map(|entry| entry.iri.clone()).collect()
-                    }
+                let (seen, page) = match self.start {
+                    Start::Beginning => (Vec::new(), None),
+                    Start::Now => (as_seen(&document), self.archive_before(&document)),
                 };
-                self.store_beginning(&subscription, Place::default(), &seen).await?
+                self.store_beginning(&subscription, Place::default(), &seen, page.as_slice())
+                    .await?
             }
         };
-        let (client, url) = (self.client.clone(), self.url.clone());
-        let source = Source::Document(Box::new(DocumentReader::new(client, url, document)));
+        let opened = FirstAnswer::Document(Box::new(document));
+        Ok(self.begun_document(subscription, place, opened))
+    }
+
+    /// The newest archive of a document, as if it had been handled.
+    fn archive_before(&self, document: &OpenDocument) -> Option<Page> {
+        // A link that is wrong is an error when it is followed.
+        let (kind, url) = older(document, None, &self.documents).ok().flatten()?;
+        let (state, linked) = (PageState::Done, true);
+        let page = Page { place: 0, url, kind, state, oldest: None, linked };
+        Some(page).filter(|page| page.kind == PageKind::Archive)
+    }
+
+    fn begun_document(
+        &self,
+        subscription: Subscription,
+        place: Place,
+        opened: FirstAnswer,
+    ) -> Begun {
+        let document = DocumentPlace {
+            client: self.client.clone(),
+            url: self.url.clone(),
+            store: Arc::clone(self.store),
+            subscription: subscription.clone(),
+            settings: self.documents,
+        };
+        let source = Source::Document(Box::new(DocumentReader::new(document, opened)));
         let head = place.position;
-        Ok(Begun { subscription, place, source, head })
+        Begun { subscription, place, source, head }
     }
 
     /// Where the subscription stands in the feed that is at the address now. Another feed must
@@ -227,9 +244,10 @@ impl Beginning<'_> {
         &self,
         subscription: &Subscription,
         place: Place,
-        seen: &[String],
+        seen: &[SeenEntry],
+        pages: &[Page],
     ) -> Result<Place, ConsumerError> {
-        if self.store.begin(subscription, self.url.as_str(), &place, seen).await? {
+        if self.store.begin(subscription, self.url.as_str(), &place, seen, pages).await? {
             return Ok(place);
         }
         Err(ConsumerError::MovedElsewhere {

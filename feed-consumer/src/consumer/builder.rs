@@ -14,6 +14,7 @@ use crate::handler::{Each, Handler, HandlerError};
 use crate::reading::Pace;
 use crate::reading::client::Client;
 use crate::reading::client::options::HttpOptions;
+use crate::reading::document::settings::{DocumentSettings, Updates, Vanished};
 use crate::schedule::Schedule;
 use crate::schedule::backoff::Backoff;
 use crate::schedule::failures::Patience;
@@ -89,6 +90,7 @@ pub struct ConsumerBuilder<H> {
     start: Start,
     schedule: Schedule,
     until_idle: bool,
+    documents: DocumentSettings,
     window: Window,
     backoff: Backoff,
     give_up_after: Option<Option<Duration>>,
@@ -106,6 +108,7 @@ impl ConsumerBuilder<()> {
             start: Start::default(),
             schedule: Schedule::Live,
             until_idle: false,
+            documents: DocumentSettings::default(),
             window: Window::default(),
             backoff: Backoff::default(),
             give_up_after: None,
@@ -185,6 +188,34 @@ impl<H> ConsumerBuilder<H> {
         self
     }
 
+    /// How often an entry of a feed without positions is handled: once (if not set), or again
+    /// whenever it has changed. The newest 10,000 entries that such a feed no longer shows are
+    /// remembered, besides those that it does.
+    #[must_use]
+    pub const fn updates(mut self, updates: Updates) -> Self {
+        self.documents.updates = updates;
+        self
+    }
+
+    /// What to do when a feed without positions no longer holds any entry that was handled, so
+    /// that entries may have been missed. It ends with [`Discontinuity::Vanished`], if not set.
+    ///
+    /// [`Discontinuity::Vanished`]: crate::Discontinuity::Vanished
+    #[must_use]
+    pub const fn vanished(mut self, vanished: Vanished) -> Self {
+        self.documents.vanished = vanished;
+        self
+    }
+
+    /// How many older pages of a feed without positions (RFC 5005: `prev-archive` or `next`) may
+    /// be found before the first of them is handled; with 0, no link to them is followed. 10,000,
+    /// if not set.
+    #[must_use]
+    pub const fn max_pages(mut self, count: u32) -> Self {
+        self.documents.max_pages = count;
+        self
+    }
+
     /// How long a shutdown waits for the event in hand. Ten seconds, if not set.
     #[must_use]
     pub const fn grace(mut self, grace: Duration) -> Self {
@@ -209,6 +240,7 @@ impl<H> ConsumerBuilder<H> {
             start,
             schedule,
             until_idle,
+            documents,
             window,
             backoff,
             give_up_after,
@@ -223,6 +255,7 @@ impl<H> ConsumerBuilder<H> {
             start,
             schedule,
             until_idle,
+            documents,
             window,
             backoff,
             give_up_after,
@@ -278,6 +311,7 @@ impl<H: Handler> ConsumerBuilder<H> {
                 until_idle: self.until_idle,
                 patience: Patience { backoff: self.backoff, give_up_after },
             },
+            documents: self.documents,
             window: self.window,
             grace: self.grace,
             handler: self.handler,

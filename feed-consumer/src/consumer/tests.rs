@@ -5,6 +5,7 @@ mod discontinuities;
 mod documents;
 mod faults;
 mod handlers;
+mod pages;
 mod reading;
 
 use std::sync::{Arc, Mutex};

@@ -1,92 +1,106 @@
-//! Reading a single Atom document of other software, again and again.
+//! Reading a feed of other software: its document, again and again, and before it the older pages
+//! that it leads to.
+//!
+//! Older pages are found by walking back from the document, by `prev-archive` (RFC 5005, section
+//! 4) or else `next` (section 3), as far as the last page that was handled, or an entry that was.
+//! Their addresses are noted as they are found. Then they are read forwards, the oldest first, and
+//! the document last. See `docs/decisions/0005-feeds-of-other-software.md`.
+//!
+//! # Layout
+//!
+//! - [`walk`]: back to the oldest page, and forwards again
+//! - [`pages`]: what is known of the older pages
+//! - [`known`]: which entries are known
+//! - [`news`]: what is handed on of a document
+//! - [`settings`]: what to do where there is a choice
 
-use std::collections::HashMap;
+mod known;
+mod news;
+mod pages;
+pub(crate) mod settings;
+mod walk;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use feed_protocol::Event;
-use feed_protocol::atom::ReadEntry;
-use feed_protocol::event::ExtensionValue;
 use http::HeaderMap;
 use url::Url;
 
+use self::known::Known;
+use self::pages::Pages;
+use self::settings::{DocumentSettings, Vanished};
 use super::client::Client;
 use super::error::{Discontinuity, ReadError};
 use super::opening::{OpenDocument, Opened, open_document};
 use super::retry_after::max_age;
-use crate::store::Validators;
+use crate::store::pages::{PageKind, SeenEntry};
+use crate::store::{CursorStore, Subscription, Validators};
+
+pub(crate) use news::{DocumentEnd, DocumentEntry, DocumentNews};
+pub(crate) use walk::older;
 
 /// How long to wait before asking again, unless the document stays fresh for longer.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Reads a document whenever it changes.
+/// Reads a feed of other software whenever its document changes.
 #[derive(Debug)]
 pub(crate) struct DocumentReader {
-    client: Client,
-    url: Url,
-    feed: String,
+    place: DocumentPlace,
     validators: Validators,
     /// What the opening request brought.
     opened: Option<FirstAnswer>,
     /// Whether the document was handed on since the last pause.
     handed_on: bool,
     pause: Duration,
+    /// What the store knows; `None` before it was asked.
+    progress: Option<Progress>,
+}
+
+/// Which document, and for whom.
+#[derive(Debug, Clone)]
+pub(crate) struct DocumentPlace {
+    pub(crate) client: Client,
+    pub(crate) url: Url,
+    pub(crate) store: Arc<dyn CursorStore>,
+    pub(crate) subscription: Subscription,
+    pub(crate) settings: DocumentSettings,
+}
+
+/// How far the reading of pages has come.
+#[derive(Debug)]
+struct Progress {
+    pages: Pages,
+    known: Known,
+    /// The last entry of the document when a walk began with it, if one has.
+    walked_from: Option<Option<String>>,
+    /// The page that was walked last, and its entries.
+    walked_last: Option<(String, Vec<String>)>,
+    /// Whether the last walk came to nothing: the next one counts as read when it is over, so that
+    /// walks in circles are failures in a row.
+    walked_wrong: bool,
+    /// Whether what the document holds is to be taken as handled.
+    skips: bool,
 }
 
 /// What the opening request brought.
 #[derive(Debug)]
-enum FirstAnswer {
+pub(crate) enum FirstAnswer {
     /// A document.
     Document(Box<OpenDocument>),
-    /// That the document is the one that was handled.
-    NotModified,
-}
-
-/// The entries of a document, oldest first, each id once.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct DocumentNews {
-    /// The entries.
-    pub(crate) entries: Vec<DocumentEntry>,
-    /// To be kept once all of them are handled.
-    pub(crate) validators: Validators,
-}
-
-/// An entry of a document of other software.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DocumentEntry {
-    /// The `atom:id`.
-    pub(crate) iri: String,
-    /// When it was last changed, as it says.
-    pub(crate) updated: DateTime<Utc>,
-    /// What happened.
-    pub(crate) event: Event,
+    /// That the document is the one that was handled, with these header fields.
+    NotModified(Validators, HeaderMap),
 }
 
 impl DocumentReader {
-    /// A reader that begins with a document that has just been read.
-    pub(crate) fn new(client: Client, url: Url, document: OpenDocument) -> Self {
-        Self {
-            client,
-            url,
-            feed: document.document.id.clone(),
-            validators: document.validators.clone(),
-            pause: pause(&document.headers),
-            opened: Some(FirstAnswer::Document(Box::new(document))),
-            handed_on: false,
-        }
-    }
-
-    /// A reader of a document that has not changed since it was handled.
-    pub(crate) fn unchanged(
-        client: Client,
-        url: Url,
-        feed: String,
-        validators: Validators,
-        headers: &HeaderMap,
-    ) -> Self {
-        let opened = Some(FirstAnswer::NotModified);
+    /// A reader that begins with what the opening request brought.
+    pub(crate) fn new(place: DocumentPlace, opened: FirstAnswer) -> Self {
+        let (validators, headers) = match &opened {
+            // Should pages have to be read first, the document is asked for again.
+            FirstAnswer::Document(document) => (Validators::default(), &document.headers),
+            FirstAnswer::NotModified(validators, headers) => (validators.clone(), headers),
+        };
         let pause = pause(headers);
-        Self { client, url, feed, validators, opened, handed_on: false, pause }
+        Self { place, validators, pause, opened: Some(opened), handed_on: false, progress: None }
     }
 
     /// How long a live subscription waits before it asks again.
@@ -94,7 +108,8 @@ impl DocumentReader {
         self.pause
     }
 
-    /// Reads the document; `None` if it has not changed, or has only just been read.
+    /// Reads on: the next page, or the document. `None` if the document has not changed, or has
+    /// only just been read.
     ///
     /// A document holds all that there is, so there is a pause after each reading of it. Its
     /// server may well send it whole every time.
@@ -102,18 +117,81 @@ impl DocumentReader {
         if std::mem::take(&mut self.handed_on) {
             return Ok(None);
         }
-        let news = match self.opened.take() {
-            Some(FirstAnswer::Document(document)) => Some(news(&self.url, *document)),
-            Some(FirstAnswer::NotModified) => None,
-            None => self.ask().await?,
-        };
-        self.handed_on = news.is_some();
-        Ok(news)
+        if self.progress.is_none() {
+            self.progress = Some(Progress::load(&self.place).await?);
+        }
+        loop {
+            let news = match self.progress().pages.oldest() {
+                Some(page) => {
+                    // By the time that all pages are handled, there is another document.
+                    self.opened = None;
+                    Some(self.read_page(page).await?)
+                }
+                None => self.read_document().await?,
+            };
+            let is_step = news.as_ref().is_some_and(|it| it.end == DocumentEnd::Nothing);
+            if !is_step || !self.progress().walked_wrong {
+                self.progress().walked_wrong = false;
+                return Ok(news);
+            }
+        }
     }
 
-    async fn ask(&mut self) -> Result<Option<DocumentNews>, ReadError> {
-        let opened = open_document(&self.client, &self.url, &self.validators).await?;
-        let (id, opened) = match opened {
+    fn progress(&mut self) -> &mut Progress {
+        // Unwrap safety: `read` has loaded it before it calls anything else.
+        self.progress.as_mut().expect("reading begins by loading")
+    }
+
+    async fn read_document(&mut self) -> Result<Option<DocumentNews>, ReadError> {
+        let document = match self.opened.take() {
+            Some(FirstAnswer::Document(document)) => *document,
+            Some(FirstAnswer::NotModified(..)) => return Ok(None),
+            None => match self.ask().await? {
+                Some(document) => document,
+                None => return Ok(None),
+            },
+        };
+        let ids = ids(&document);
+        let older = older(&document, None, &self.place.settings)?;
+        let progress = self.progress();
+        let is_linked = progress.known.is_among(&ids).await?;
+        let is_connected = progress.skips
+            || match &older {
+                None => {
+                    let is_all = document.document.complete || ids.is_empty();
+                    if !is_linked && !is_all && progress.known.any() {
+                        self.vanished("all entries that were handled have left it")?;
+                    }
+                    true
+                }
+                Some((PageKind::Archive, url)) => progress.pages.is_done(url),
+                Some((PageKind::Paged, _)) => is_linked || progress.is_as_walked(&ids),
+            };
+        if let Some((kind, url)) = older.filter(|_| !is_connected) {
+            return self.begin_walk(kind, url, ids, is_linked).await.map(Some);
+        }
+        Ok(Some(self.hand_on_document(document, ids)))
+    }
+
+    fn hand_on_document(&mut self, document: OpenDocument, ids: Vec<String>) -> DocumentNews {
+        let updates = self.place.settings.updates;
+        self.handed_on = true;
+        self.pause = pause(&document.headers);
+        self.validators = document.validators.clone();
+        let validators = document.validators.clone();
+        let progress = self.progress();
+        progress.known.hand_on(ids);
+        progress.walked_from = None;
+        progress.walked_last = None;
+        let end = DocumentEnd::Document { validators, taken: Vec::new() };
+        let news = DocumentNews::of(document, updates, end);
+        if std::mem::take(&mut progress.skips) { news.taken() } else { news }
+    }
+
+    /// Asks for the document; `None` if it has not changed.
+    async fn ask(&mut self) -> Result<Option<OpenDocument>, ReadError> {
+        let DocumentPlace { client, url, subscription, .. } = &self.place;
+        let (id, opened) = match open_document(client, url, &self.validators).await? {
             Opened::NotModified(headers) => {
                 self.pause = pause(&headers);
                 return Ok(None);
@@ -121,20 +199,60 @@ impl DocumentReader {
             Opened::Document(document) => (document.document.id.clone(), Some(document)),
             Opened::Feed(feed) => (feed.id, None),
         };
-        let url = self.url.to_string();
+        let (url, stored) = (url.to_string(), subscription.feed.clone());
         match opened {
-            Some(document) if id == self.feed => {
-                self.pause = pause(&document.headers);
-                self.validators = document.validators.clone();
-                Ok(Some(news(&self.url, *document)))
+            Some(document) if id == stored => Ok(Some(*document)),
+            None if id == stored => Err(Discontinuity::OtherKind { url, positions: true }.into()),
+            _ => Err(Discontinuity::OtherFeed { url, stored, present: id }.into()),
+        }
+    }
+
+    /// Entries may have been missed. Ends the subscription, unless it is set to go on; then all
+    /// that is there may have to be taken as handled.
+    fn vanished(&mut self, what: impl Into<String>) -> Result<(), ReadError> {
+        let (url, what) = (self.place.url.to_string(), what.into());
+        match self.place.settings.vanished {
+            Vanished::Fail => return Err(Discontinuity::Vanished { url, what }.into()),
+            Vanished::Oldest => {
+                tracing::warn!("{url}: {what}; going on with the oldest that there is");
             }
-            None if id == self.feed => {
-                Err(Discontinuity::OtherKind { url, positions: true }.into())
+            Vanished::Now => {
+                tracing::warn!("{url}: {what}; going on with what comes from now on");
+                self.progress().skips = true;
             }
-            _ => {
-                let stored = self.feed.clone();
-                Err(Discontinuity::OtherFeed { url, stored, present: id }.into())
-            }
+        }
+        Ok(())
+    }
+}
+
+impl Progress {
+    async fn load(place: &DocumentPlace) -> Result<Self, ReadError> {
+        let (store, subscription) = (&place.store, &place.subscription);
+        Ok(Self {
+            pages: Pages::load(Arc::clone(store), subscription.clone()).await?,
+            known: Known::load(Arc::clone(store), subscription.clone()).await?,
+            walked_from: None,
+            walked_last: None,
+            walked_wrong: false,
+            skips: false,
+        })
+    }
+
+    /// Forgets the walk, so that another one begins.
+    async fn forget_walk(&mut self) -> Result<(), ReadError> {
+        self.walked_from = None;
+        self.walked_last = None;
+        self.walked_wrong = true;
+        Ok(self.pages.forget_walk().await?)
+    }
+
+    /// Whether the document has not moved away from the pages that were read since a walk began
+    /// with it: the entry that was its last is still there.
+    fn is_as_walked(&self, ids: &[String]) -> bool {
+        match &self.walked_from {
+            Some(Some(last)) => ids.contains(last),
+            Some(None) => true,
+            None => false,
         }
     }
 }
@@ -144,40 +262,13 @@ fn pause(headers: &HeaderMap) -> Duration {
     max_age(headers).unwrap_or_default().max(SHORTEST_PAUSE)
 }
 
-/// The entries of a document in the order in which they happened, as far as it tells: by
-/// `updated`, and where that is the same, the later in the document the older.
-fn news(url: &Url, opened: OpenDocument) -> DocumentNews {
-    let mut entries = opened.document.entries;
-    entries.reverse();
-    entries.sort_by_key(|entry| entry.updated);
-    // Of an id that stands there twice, the newest counts.
-    let newest: HashMap<String, usize> =
-        entries.iter().enumerate().map(|(index, entry)| (entry.iri.clone(), index)).collect();
-    let entries = entries
-        .into_iter()
-        .enumerate()
-        .filter(|(index, entry)| newest.get(&entry.iri) == Some(index))
-        .map(|(_, entry)| document_entry(url, entry))
-        .collect();
-    DocumentNews { entries, validators: opened.validators }
+/// The ids of a document's entries, in its order.
+fn ids(document: &OpenDocument) -> Vec<String> {
+    document.document.entries.iter().map(|entry| entry.iri.clone()).collect()
 }
 
-fn document_entry(url: &Url, entry: ReadEntry) -> DocumentEntry {
-    let ReadEntry { iri, updated, event, external_data, .. } = entry;
-    let address = external_data.map(|data| url.join(&data).map_or(data, |url| url.to_string()));
-    let event = match address {
-        Some(address) => with_data_reference(event, &address),
-        None => event,
-    };
-    DocumentEntry { iri, updated, event }
-}
-
-/// Says where the data is, by the extension that CloudEvents documents for that.
-fn with_data_reference(event: Event, address: &str) -> Event {
-    let mut parts = event.into_parts();
-    if let (Ok(name), Ok(value)) = ("dataref".parse(), ExtensionValue::string(address)) {
-        // One that the entry states itself comes first.
-        let _ = parts.extensions.insert_new(name, value);
-    }
-    Event::from_checked(parts)
+/// The entries of a document, as they are taken for handled.
+pub(crate) fn as_seen(document: &OpenDocument) -> Vec<SeenEntry> {
+    let entries = document.document.entries.iter();
+    entries.map(|it| SeenEntry { iri: it.iri.clone(), updated: it.updated }).collect()
 }

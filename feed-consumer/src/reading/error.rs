@@ -6,6 +6,8 @@ use std::time::Duration;
 use feed_protocol::{Incarnation, Position, Problem};
 use http::{Method, StatusCode};
 
+use crate::store::StoreError;
+
 /// Why a request for a document came to nothing. All of them may be over at the next try, but for
 /// [`Discontinuity`].
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +43,9 @@ pub(crate) enum ReadError {
     /// The feed is not the one in which the cursor counts.
     #[error(transparent)]
     Discontinuity(#[from] Discontinuity),
+    /// What was found could not be noted in the cursor database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl ReadError {
@@ -123,6 +128,23 @@ pub enum Discontinuity {
         /// Whether it has positions now.
         positions: bool,
     },
+    /// All that was known of a feed without positions has left it, or one of its pages is gone
+    /// unread: entries may have been missed.
+    #[error("{url}: {what}, and entries may have been missed")]
+    Vanished {
+        /// The feed's address.
+        url: String,
+        /// What is gone.
+        what: String,
+    },
+    /// A feed without positions has more older pages to read than are allowed.
+    #[error("{url} has more than {limit} older pages to read (max_pages)")]
+    TooManyPages {
+        /// The feed's address.
+        url: String,
+        /// How many are allowed.
+        limit: u32,
+    },
     /// The server says that the feed is gone for good (410).
     #[error("{url} is gone, says its server (410)")]
     Gone {
@@ -143,6 +165,13 @@ impl Discontinuity {
             Self::BeyondHead { .. } | Self::OtherEvent { .. } => {
                 "the feed's database was probably restored without a new incarnation: have its \
                  owner make one, then read it with another group name or another cursor database"
+            }
+            Self::Vanished { .. } => {
+                "set `vanished` to `oldest` to go on with the oldest entry that is left, or to `now` \
+                 to go on with what comes from now on (it is `fail`)"
+            }
+            Self::TooManyPages { .. } => {
+                "set `max_pages` higher, or begin with what comes from now on"
             }
             Self::Gone { .. } => "ask the feed's owner where it has gone, and name that address",
         }

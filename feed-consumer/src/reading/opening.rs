@@ -52,20 +52,14 @@ pub(crate) struct OpenFeed {
 /// A document of other software.
 #[derive(Debug)]
 pub(crate) struct OpenDocument {
+    /// Where it came from, after redirects: what its links are relative to.
+    pub(crate) url: Url,
     /// What it says.
     pub(crate) document: ReadDocument,
     /// How it came.
     pub(crate) headers: HeaderMap,
     /// What makes the next request conditional.
     pub(crate) validators: Validators,
-}
-
-impl OpenDocument {
-    /// Whether there are entries elsewhere that belong to the same feed (RFC 5005).
-    pub(crate) fn has_other_pages(&self) -> bool {
-        let older = [Relation::PrevArchive, Relation::Next];
-        self.document.links.iter().any(|link| older.contains(&link.relation))
-    }
 }
 
 /// Looks at what stands at the address.
@@ -107,16 +101,32 @@ pub(crate) async fn open_document(
     };
     let document = read(&answer)?;
     let (Some(incarnation), Some(range)) = (document.incarnation.clone(), document.range) else {
-        let validators = answer.validators();
-        return Ok(Opened::Document(Box::new(OpenDocument {
-            document,
-            headers: answer.headers,
-            validators,
-        })));
+        return Ok(Opened::Document(Box::new(OpenDocument::of(document, answer))));
     };
     let outline = Outline::new(client, &answer.url, incarnation, range, &document.links)
         .map_err(|reason| ReadError::Nonsense { url: url.to_string(), reason })?;
     Ok(Opened::Feed(outline.into_feed(document.id)))
+}
+
+/// Gets an older page of a feed of other software; with `fresh`, no cache may answer for its
+/// server.
+pub(crate) async fn open_page(
+    client: &Client,
+    url: &Url,
+    fresh: bool,
+) -> Result<OpenDocument, ReadError> {
+    let request = Request { url, accept: ACCEPT, wait: None, fresh, validators: None };
+    match client.get(request).await? {
+        Response::Document(answer) => Ok(OpenDocument::of(read(&answer)?, answer)),
+        Response::NotModified { .. } => unreachable!("there was no condition"),
+    }
+}
+
+impl OpenDocument {
+    fn of(document: ReadDocument, answer: Document) -> Self {
+        let validators = answer.validators();
+        Self { url: answer.url, document, headers: answer.headers, validators }
+    }
 }
 
 /// What a current document says of its feed, apart from the id.

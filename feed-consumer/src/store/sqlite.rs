@@ -5,21 +5,24 @@
 //! - [`setup`]: which file, and what is checked when it is opened
 //! - [`migrate`]: the schema and its versions
 //! - [`row`]: between a place and its columns
+//! - [`pages`]: the pages of feeds of other software
 
 mod migrate;
+mod pages;
 mod row;
 pub(crate) mod setup;
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use async_trait::async_trait;
+use chrono::DateTime;
 use serde_json::json;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::Mutex;
 
-use super::{CursorStore, Place, StoreError, Subscription};
+use super::pages::{Page, SeenEntry};
+use super::{CursorStore, Place, Seen, StoreError, Subscription};
 
 /// Cursors in one SQLite file.
 ///
@@ -63,11 +66,12 @@ fn about(
 async fn add_seen(
     connection: &mut SqliteConnection,
     subscription: &Subscription,
-    seen: &[String],
+    seen: &[SeenEntry],
 ) -> Result<(), sqlx::Error> {
     if !seen.is_empty() {
+        let row = |it: &SeenEntry| json!({"iri": it.iri, "updated": it.updated.timestamp_micros()});
         about(include_str!("sqlite/sql/seen_add.sql"), subscription)
-            .bind(json!(seen).to_string())
+            .bind(json!(seen.iter().map(row).collect::<Vec<_>>()).to_string())
             .execute(connection)
             .await?;
     }
@@ -99,7 +103,8 @@ impl CursorStore for SqliteStore {
         subscription: &Subscription,
         url: &str,
         place: &Place,
-        seen: &[String],
+        seen: &[SeenEntry],
+        pages: &[Page],
     ) -> Result<bool, StoreError> {
         let mut turn = self.turn().await?;
         let begun = async {
@@ -112,6 +117,10 @@ impl CursorStore for SqliteStore {
                 return Ok(false);
             }
             add_seen(&mut transaction, subscription, seen).await?;
+            about(include_str!("sqlite/sql/pages_put.sql"), subscription)
+                .bind(pages::rows(pages))
+                .execute(&mut *transaction)
+                .await?;
             transaction.commit().await?;
             Ok(true)
         };
@@ -132,7 +141,7 @@ impl CursorStore for SqliteStore {
         subscription: &Subscription,
         from: &Place,
         to: &Place,
-        seen: &[String],
+        seen: &[SeenEntry],
     ) -> Result<bool, StoreError> {
         let mut turn = self.turn().await?;
         let advanced = async {
@@ -155,14 +164,18 @@ impl CursorStore for SqliteStore {
         &self,
         subscription: &Subscription,
         entries: &[&str],
-    ) -> Result<HashSet<String>, StoreError> {
+    ) -> Result<Seen, StoreError> {
         use sqlx::Row;
         let found = about(include_str!("sqlite/sql/seen_find.sql"), subscription)
             .bind(json!(entries).to_string())
             .fetch_all(&mut *self.turn().await?)
             .await
             .map_err(StoreError::Unavailable)?;
-        found.iter().map(|row| row.try_get(0).map_err(StoreError::Unavailable)).collect()
+        let entry = |row: &sqlx::sqlite::SqliteRow| {
+            let updated: Option<i64> = row.try_get(1)?;
+            Ok((row.try_get(0)?, updated.and_then(DateTime::from_timestamp_micros)))
+        };
+        found.iter().map(|row| entry(row).map_err(StoreError::Unavailable)).collect()
     }
 
     async fn forget_others(

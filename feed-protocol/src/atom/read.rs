@@ -57,6 +57,7 @@ struct RawFeed {
     title: Option<String>,
     updated: Option<String>,
     archive: bool,
+    complete: bool,
     incarnation: Option<String>,
     first: Option<String>,
     last: Option<String>,
@@ -111,6 +112,10 @@ impl RawFeed {
                 self.archive = true;
                 return guard.skip();
             }
+            (Namespace::History, "complete") => {
+                self.complete = true;
+                return guard.skip();
+            }
             _ => return guard.skip(),
         };
         let text = Inner::read(guard)?.text;
@@ -130,6 +135,7 @@ impl RawFeed {
             title: self.title.unwrap_or_default(),
             updated: lenient_time("feed: updated", &updated)?.instant(),
             archive: self.archive,
+            complete: self.complete,
             incarnation: incarnation.map_err(|error| wrong("feed: ev:incarnation", &error))?,
             range: range(self.first.as_deref(), self.last.as_deref())?,
             links: links.collect(),

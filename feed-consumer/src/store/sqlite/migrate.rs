@@ -21,8 +21,10 @@ struct Migration {
 }
 
 /// Every migration; the first leads to version 1.
-const MIGRATIONS: &[Migration] =
-    &[Migration { name: "cursors", sql: include_str!("migrations/0001_cursors.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "cursors", sql: include_str!("migrations/0001_cursors.sql") },
+    Migration { name: "foreign pages", sql: include_str!("migrations/0002_foreign_pages.sql") },
+];
 
 /// Brings the schema up to date, in one transaction under the write lock: of several processes
 /// that start at once, one does it and the others find it done.

@@ -1,0 +1,158 @@
+use super::*;
+
+#[tokio::test]
+async fn archives_are_found_once_and_read_oldest_first_and_the_document_last() {
+    let (server, log) = serve_plain(Log::archives(11)).await;
+    let setup = Setup::new();
+    assert_eq!(setup.read(&server).await.unwrap(), to(11));
+    let walk = ["/log", "/archive/3", "/archive/2", "/archive/1"];
+    let forwards = ["/archive/2", "/archive/3", "/log"];
+    assert_eq!(gets(&server, 0), [&walk[..], &forwards[..]].concat());
+
+    // Nothing that was handled is asked for again, and new archives only back to what was.
+    let before = server.asked().len();
+    assert_eq!(setup.read(&server).await.unwrap(), [0_u32; 0]);
+    assert_eq!(gets(&server, before), ["/log"]);
+    log.lock().unwrap().newest = 17;
+    let before = server.asked().len();
+    assert_eq!(setup.read(&server).await.unwrap(), [12, 13, 14, 15, 16, 17]);
+    let expected = ["/log", "/archive/5", "/archive/4", "/archive/5", "/log"];
+    assert_eq!(gets(&server, before), expected);
+}
+
+#[tokio::test]
+async fn after_an_end_in_the_middle_reading_goes_on_there() {
+    let (server, _) = serve_plain(Log::archives(20)).await;
+    let setup = Setup::new();
+    assert_eq!(setup.read_until(&server, 8).await, to(7));
+    let before = server.asked().len();
+    assert_eq!(setup.read_until(&server, 14).await, (8..=13).collect::<Vec<_>>());
+    let asked = gets(&server, before);
+    assert!(
+        asked.starts_with(&["/log".into(), "/archive/3".into(), "/archive/4".into()]),
+        "{asked:?}"
+    );
+    let before = server.asked().len();
+    assert_eq!(setup.read(&server).await.unwrap(), (14..=20).collect::<Vec<_>>());
+    let expected = ["/log", "/archive/5", "/archive/6", "/log"];
+    assert_eq!(gets(&server, before), expected);
+}
+
+#[tokio::test]
+async fn a_walk_that_broke_off_goes_on_where_it_was() {
+    let fails = Arc::new(Mutex::new(true));
+    let failing = Arc::clone(&fails);
+    let (server, _) = serve_log(Log::archives(20), move |asked, _, answer| {
+        let fails = asked.target == "/archive/3" && *failing.lock().unwrap();
+        if fails { Answer::status("500 x") } else { answer }
+    })
+    .await;
+    let setup = Setup::new();
+    for _ in 0..2 {
+        let error = setup.read_as(setup.impatient(&server)).await.unwrap_err();
+        assert!(reason(error).contains("/archive/3: 500"));
+    }
+    *fails.lock().unwrap() = false;
+    let before = server.asked().len();
+    assert_eq!(setup.read(&server).await.unwrap(), to(20));
+    let expected = [
+        "/log",
+        "/archive/3",
+        "/archive/2",
+        "/archive/1",
+        "/archive/2",
+        "/archive/3",
+        "/archive/4",
+        "/archive/5",
+        "/archive/6",
+        "/log",
+    ];
+    // A request of the one that gave up may still have been under way.
+    let asked = gets(&server, before).into_iter().skip_while(|it| it != LOG);
+    assert_eq!(asked.collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn an_archive_that_comes_while_others_are_read_is_read_too() {
+    let (server, _) = serve_log(Log::archives(8), |asked, log, answer| {
+        if asked.target == "/archive/2" && asked.repeats == 1 {
+            log.newest = 14;
+        }
+        answer
+    })
+    .await;
+    assert_eq!(Setup::new().read(&server).await.unwrap(), to(14));
+}
+
+#[tokio::test]
+async fn from_now_no_archive_is_read_and_later_ones_are() {
+    let (server, log) = serve_plain(Log::archives(8)).await;
+    let setup = Setup::new();
+    let from_now = || setup.read_as(setup.builder(&server.url(LOG)).start(Start::Now));
+    assert_eq!(from_now().await.unwrap(), [0_u32; 0]);
+    log.lock().unwrap().newest = 12;
+    // The entries that were there have become an archive.
+    assert_eq!(from_now().await.unwrap(), [9, 10, 11, 12]);
+    assert!(!server.targets().contains(&"/archive/2".to_owned()));
+}
+
+#[tokio::test]
+async fn archives_are_followed_as_they_come() {
+    let (server, log) = serve_plain(Log::archives(1)).await;
+    let setup = Setup::new();
+    let schedule = "every:1ms".parse::<crate::schedule::Schedule>().unwrap();
+    let builder = setup.builder(&server.url(LOG)).until_idle(false).schedule(schedule);
+    let consumer = setup.noting(builder);
+    let mut progress = consumer.progress();
+    let end = async {
+        for newest in (2..40).step_by(3) {
+            log.lock().unwrap().newest = newest;
+            progress.wait_for(|it| it.handled == u64::from(newest)).await.unwrap();
+        }
+    };
+    consumer.run(end).await.unwrap();
+    assert_eq!(setup.numbers(), to(38));
+}
+
+#[tokio::test]
+async fn a_complete_feed_is_its_document() {
+    let mut log = Log::archives(8);
+    log.says = "<fh:complete/>";
+    let (server, log) = serve_plain(log).await;
+    let setup = Setup::new();
+    assert_eq!(setup.read(&server).await.unwrap(), [7, 8]);
+    // All that there is stands there: nothing can have been missed.
+    log.lock().unwrap().newest = 12;
+    assert_eq!(setup.read(&server).await.unwrap(), [10, 11, 12]);
+    assert_eq!(gets(&server, 0), ["/log", "/log"]);
+}
+
+#[tokio::test]
+async fn of_a_new_subscription_the_oldest_page_that_is_left_is_the_first() {
+    let (server, _) = serve_log(Log::archives(14), |asked, _, answer| {
+        if asked.target == "/archive/1" { Answer::status("410 Gone") } else { answer }
+    })
+    .await;
+    let setup = Setup::new();
+    assert_eq!(setup.read(&server).await.unwrap(), (4..=14).collect::<Vec<_>>());
+    assert_eq!(server.targets().iter().filter(|it| *it == "/archive/1").count(), 1);
+}
+
+#[tokio::test]
+async fn every_page_is_noted_as_done_once_it_is_handled() {
+    let (server, _) = serve_plain(Log::archives(10)).await;
+    let setup = Setup::new();
+    setup.read_until(&server, 5).await;
+    let states = async || {
+        let store = SqliteStore::open(&setup.folder.path().join("consumer.db")).await.unwrap();
+        let subscription = crate::store::Subscription {
+            group: "default".into(),
+            feed: "tag:log.example,2026:log".into(),
+        };
+        let pages = crate::store::pages::PageStore::pages(&store, &subscription).await.unwrap();
+        pages.into_iter().map(|it| it.state).collect::<Vec<_>>()
+    };
+    assert_eq!(states().await, [PageState::Done, PageState::Walked, PageState::Walked]);
+    setup.read(&server).await.unwrap();
+    assert_eq!(states().await, [PageState::Done; 3]);
+}

@@ -1,0 +1,213 @@
+//! Walking back through the older pages of a feed, and reading them forwards.
+
+use http::StatusCode;
+use tracing::{info, warn};
+use url::Url;
+
+use super::settings::DocumentSettings;
+use super::{DocumentEnd, DocumentNews, DocumentReader, ids};
+use crate::reading::error::{Discontinuity, ReadError};
+use crate::reading::opening::{OpenDocument, open_page};
+use crate::store::pages::{Page, PageKind, PageState};
+
+impl DocumentReader {
+    /// Begins to walk back from the document, whose last entries are these.
+    pub(super) async fn begin_walk(
+        &mut self,
+        kind: PageKind,
+        url: String,
+        ids: Vec<String>,
+        is_linked: bool,
+    ) -> Result<DocumentNews, ReadError> {
+        let document = self.place.url.to_string();
+        self.check_link(&document, &url)?;
+        info!("{document} leads to older pages: looking for the first one to read");
+        let progress = self.progress();
+        progress.pages.begin(kind, url, is_linked).await?;
+        progress.walked_from = Some(ids.last().cloned());
+        progress.walked_last = Some((document, ids));
+        Ok(DocumentNews::nothing(self.place.settings.updates))
+    }
+
+    /// Reads the oldest page that is not handed on: to hand it on, or to learn what is before it.
+    pub(super) async fn read_page(&mut self, page: Page) -> Result<DocumentNews, ReadError> {
+        let document = match self.fetch(&page).await {
+            Ok(document) => document,
+            Err(ReadError::Status { status: StatusCode::GONE, .. }) => {
+                return self.page_is_gone(page).await;
+            }
+            Err(error) => return Err(error),
+        };
+        let ids = ids(&document);
+        let has_known = self.progress().known.is_among(&ids).await?;
+        let is_in_place = match (page.state, page.kind, &page.oldest) {
+            (PageState::Found, ..) => false,
+            (_, PageKind::Archive, _) | (_, _, None) => true,
+            (_, PageKind::Paged, Some(oldest)) => has_known || ids.contains(oldest),
+        };
+        if is_in_place {
+            return Ok(self.hand_on_page(page, document, ids));
+        }
+        if page.state == PageState::Walked {
+            info!("{} has moved on while it was read: looking for what is before it", page.url);
+            self.progress().walked_last = None;
+        }
+        self.walk_on(page, document, ids, has_known).await
+    }
+
+    /// Learns what is before a page. If nothing is that is not handled, it is handed on.
+    async fn walk_on(
+        &mut self,
+        page: Page,
+        document: OpenDocument,
+        ids: Vec<String>,
+        has_known: bool,
+    ) -> Result<DocumentNews, ReadError> {
+        self.check_repeat(&page, &ids).await?;
+        let is_linked = page.linked || has_known;
+        let before = match older(&document, Some(page.kind), &self.place.settings)? {
+            None => {
+                if !is_linked && self.progress().known.any() {
+                    self.vanished("all entries that were handled have left its pages")?;
+                    if self.progress().skips {
+                        self.progress().pages.pass_over_all().await?;
+                        return Ok(DocumentNews::nothing(self.place.settings.updates));
+                    }
+                }
+                None
+            }
+            Some((PageKind::Archive, url)) if self.progress().pages.is_done(&url) => None,
+            Some((PageKind::Paged, _)) if has_known => None,
+            Some((_, url)) => Some(url),
+        };
+        let Some(url) = before else {
+            let count = self.progress().pages.count();
+            info!("reading {count} older pages of {}, from {} on", self.place.url, page.url);
+            return Ok(self.hand_on_page(page, document, ids));
+        };
+        if let Err(error) = self.check_link(&page.url, &url) {
+            // What is wrong may be any link of the walk: the next try begins anew.
+            self.progress().forget_walk().await?;
+            return Err(error);
+        }
+        self.check_count()?;
+        let progress = self.progress();
+        progress.walked_last = Some((page.url.clone(), ids.clone()));
+        progress.pages.walked(page, ids.last().cloned(), Some((url, is_linked))).await?;
+        Ok(DocumentNews::nothing(self.place.settings.updates))
+    }
+
+    fn hand_on_page(
+        &mut self,
+        page: Page,
+        document: OpenDocument,
+        ids: Vec<String>,
+    ) -> DocumentNews {
+        let end = DocumentEnd::Page { place: page.place, kind: page.kind };
+        let progress = self.progress();
+        progress.known.hand_on(ids);
+        progress.pages.hand_on(page);
+        DocumentNews::of(document, self.place.settings.updates, end)
+    }
+
+    /// A page is gone for good (410). If anything was lost with it, it is for the settings to say
+    /// whether to go on.
+    async fn page_is_gone(&mut self, page: Page) -> Result<DocumentNews, ReadError> {
+        let what = format!("its page {} is gone (410)", page.url);
+        if page.state == PageState::Walked || self.progress().known.any() && !page.linked {
+            self.vanished(what)?;
+        } else {
+            warn!("{}: {what}; reading begins with the oldest page that is left", self.place.url);
+        }
+        let progress = self.progress();
+        if progress.skips {
+            progress.pages.pass_over_all().await?;
+        } else {
+            progress.pages.pass_over(page).await?;
+        }
+        Ok(DocumentNews::nothing(self.place.settings.updates))
+    }
+
+    async fn fetch(&self, page: &Page) -> Result<OpenDocument, ReadError> {
+        let url: Url = page
+            .url
+            .parse()
+            .map_err(|error| nonsense(&page.url, format!("it is no URL: {error}")))?;
+        // Pages that move must be the present ones.
+        open_page(&self.place.client, &url, page.kind == PageKind::Paged).await
+    }
+
+    /// Whether a link leads to a page that may be read, and not in a circle.
+    fn check_link(&mut self, from: &str, to: &str) -> Result<(), ReadError> {
+        let is_allowed = to.parse().is_ok_and(|url| self.place.client.may_ask(&url));
+        if !is_allowed {
+            let reason = format!(
+                "it leads to an older page on another origin, {to}, which is not read; with \
+                 max_pages 0 the document is read alone"
+            );
+            return Err(nonsense(from, reason));
+        }
+        if to == from || to == self.place.url.as_str() || self.progress().pages.is_open(to) {
+            let reason = format!(
+                "its link to an older page leads in a circle, to {to}; with max_pages 0 the \
+                 document is read alone"
+            );
+            return Err(nonsense(from, reason));
+        }
+        Ok(())
+    }
+
+    /// Whether a page says something else than the one after it. Should entries have moved by a
+    /// whole page meanwhile, the next try finds out.
+    async fn check_repeat(&mut self, page: &Page, ids: &[String]) -> Result<(), ReadError> {
+        let progress = self.progress();
+        let Some((newer, _)) =
+            progress.walked_last.take_if(|(_, last)| !ids.is_empty() && last == ids)
+        else {
+            return Ok(());
+        };
+        progress.forget_walk().await?;
+        let reason = format!(
+            "it repeats the entries of {newer}, which leads to it; with max_pages 0 the document \
+             is read alone"
+        );
+        Err(nonsense(&page.url, reason))
+    }
+
+    fn check_count(&mut self) -> Result<(), ReadError> {
+        let limit = self.place.settings.max_pages;
+        if self.progress().pages.count() < limit as usize {
+            return Ok(());
+        }
+        Err(Discontinuity::TooManyPages { url: self.place.url.to_string(), limit }.into())
+    }
+}
+
+/// The page before a document, and how it is linked. Of an older page, only the relation counts by
+/// which it was found itself.
+pub(crate) fn older(
+    document: &OpenDocument,
+    kind: Option<PageKind>,
+    settings: &DocumentSettings,
+) -> Result<Option<(PageKind, String)>, ReadError> {
+    if document.document.complete || settings.max_pages == 0 {
+        return Ok(None);
+    }
+    let kinds = [PageKind::Archive, PageKind::Paged];
+    let linked =
+        kinds.into_iter().filter(|it| kind.is_none_or(|kind| kind == *it)).find_map(|it| {
+            let relation = it.relation();
+            let link = document.document.links.iter().find(|link| link.relation == relation)?;
+            Some((it, &link.href))
+        });
+    let Some((kind, href)) = linked else { return Ok(None) };
+    let mut url = document.url.join(href).map_err(|error| {
+        nonsense(document.url.as_str(), format!("its link {} is no URL: {error}", kind.relation()))
+    })?;
+    url.set_fragment(None);
+    Ok(Some((kind, url.to_string())))
+}
+
+fn nonsense(url: &str, reason: String) -> ReadError {
+    ReadError::Nonsense { url: url.to_owned(), reason }
+}
