@@ -1,15 +1,18 @@
-//! A single Atom document that some other software made: each entry once, by its id.
+//! Feeds that some other software made: each entry once, by its id, and the oldest first.
 
 use feed_tests::events::orders;
+use feed_tests::random::seeded;
 use feed_tests::site::{Page, Site};
 use feed_tests::{ServerProcess, Subscription, eventually};
+use rand::RngExt;
 use serde_json::Value;
 
 /// An entry as a web log writes it.
 fn entry(n: u64, text: &str) -> String {
+    let day = format!("20{:02}-{:02}-{:02}", 21 + n / 336, n / 28 % 12 + 1, n % 28 + 1);
     format!(
         "<entry>\n<id>tag:blog.example,2021:{n}</id>\n<title type=\"html\">Entry &lt;b&gt;{n}&lt;/b&gt;</title>\n\
-         <updated>2021-01-{n:02}T00:00:00Z</updated>\n<published>2021-01-{n:02}T00:00:00+01:00</published>\n\
+         <updated>{day}T00:00:00Z</updated>\n<published>{day}T00:00:00+01:00</published>\n\
          <link rel=\"alternate\" type=\"text/html\" href=\"/entries/{n}\"/>\n\
          <category term=\"news\" scheme=\"https://blog.example/tags\" label=\"News\"/>\n\
          <content type=\"xhtml\"><div xmlns=\"http://www.w3.org/1999/xhtml\"><p>{text}</p></div></content>\n\
@@ -30,6 +33,27 @@ fn blog(numbers: &[u64]) -> String {
     )
 }
 
+/// A web log with an archive of every three entries, and the rest in its document.
+fn say_archives(site: &Site, count: u64) {
+    let linked = |numbers: &[u64], archive: u64| {
+        let link = match archive {
+            0 => String::new(),
+            _ => format!("<link rel=\"prev-archive\" href=\"{}\"/>", site.url(&path(archive))),
+        };
+        Page::atom(blog(numbers).replacen("<entry>", &format!("{link}<entry>"), 1))
+    };
+    let full = (count - 1) / 3;
+    for archive in 1..=full {
+        let numbers: Vec<u64> = (archive * 3 - 2..=archive * 3).collect();
+        site.say_at(&path(archive), linked(&numbers, archive - 1));
+    }
+    site.say(linked(&(full * 3 + 1..=count).collect::<Vec<_>>(), full));
+}
+
+fn path(archive: u64) -> String {
+    format!("/archive/{archive}")
+}
+
 /// The last number of an entry's id, which the events of another feed have as theirs.
 fn numbers(events: &[Value]) -> Vec<u64> {
     let number = |event: &Value| {
@@ -47,7 +71,7 @@ async fn each_entry_is_handled_once_and_the_oldest_first() {
     assert_eq!(numbers(&events), [1, 2, 3]);
     assert_eq!(events[0]["specversion"], "1.0");
     assert_eq!(events[0]["type"], "news");
-    assert_eq!(events[0]["time"], "2021-01-01T00:00:00+01:00");
+    assert_eq!(events[0]["time"], "2021-01-02T00:00:00+01:00");
     assert!(events[0].to_string().contains("<p>text</p>"), "{}", events[0]);
     assert!(subscription.drain().await.is_empty());
     site.say(Page::atom(blog(&[2, 3, 4, 5])));
@@ -162,4 +186,77 @@ async fn a_feed_that_becomes_another_one_stops_the_consumer() {
     let copy = server.get("/feeds/orders").send().await.expect(200);
     site.say(Page::atom(copy.body));
     subscription.run(&["--print", "--until-idle"]).await.expect_code(1);
+}
+
+#[tokio::test]
+async fn archives_are_read_oldest_first_and_once() {
+    let site = Site::start(Page::atom("")).await;
+    say_archives(&site, 20);
+    let subscription = Subscription::to_url(site.url("/feed.xml").as_str());
+    assert_eq!(numbers(&subscription.drain().await), (1..=20).collect::<Vec<_>>());
+    say_archives(&site, 27);
+    let before = site.count().0;
+    assert_eq!(numbers(&subscription.drain().await), (21..=27).collect::<Vec<_>>());
+    let asked: Vec<String> = site.paths().into_iter().skip(before).collect();
+    assert!(!asked.contains(&path(6)), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_kill_at_any_time_costs_archives_no_more_than_one_entry_and_one_page() {
+    const KILLS: usize = 8;
+    const ENTRIES: u64 = 90;
+    let mut random = seeded();
+    let site = Site::start(Page::atom("")).await;
+    say_archives(&site, ENTRIES);
+    let subscription = Subscription::to_url(site.url("/feed.xml").as_str());
+    let exec = "echo $FEED_EVENT_POSITION $FEED_EVENT_ID >> log";
+    let handled = || {
+        let number = |line: String| line.rsplit(':').next().unwrap().parse().unwrap();
+        subscription.lines_of("log").into_iter().map(number).collect::<Vec<u64>>()
+    };
+    let mut walking = 0;
+    for kill in 0..KILLS {
+        let consumer = subscription.start(&["--exec", exec]);
+        // At first while it walks back, later while it handles what it found.
+        let (asked, done) = (site.count().0, handled().len());
+        let (more, further) = (random.random_range(2..9), random.random_range(1..12));
+        eventually("a page or an entry more", async || {
+            let enough = if kill < KILLS / 2 {
+                site.count().0 >= asked + more
+            } else {
+                handled().len() >= done + further
+            };
+            enough.then_some(())
+        })
+        .await;
+        consumer.kill().await;
+        walking += usize::from(handled().is_empty());
+    }
+    assert!(walking > 0, "no kill came while it walked back");
+    subscription.run(&["--exec", exec, "--until-idle"]).await.expect_code(0);
+    let seen = handled();
+    let mut distinct = seen.clone();
+    distinct.dedup();
+    assert_eq!(distinct, (1..=ENTRIES).collect::<Vec<_>>());
+    assert!(seen.len() - distinct.len() <= KILLS, "{seen:?}");
+    // Back and forwards, and a page more for each kill.
+    let archives = site.paths().iter().filter(|it| it.starts_with("/archive")).count();
+    let twice = 2 * (ENTRIES as usize - 1) / 3;
+    assert!(archives <= twice + 2 * KILLS, "{archives} requests for {} archives", twice / 2);
+}
+
+#[tokio::test]
+async fn what_may_have_been_missed_ends_the_consumer_with_the_choices() {
+    let site = Site::start(Page::atom(blog(&[1, 2]))).await;
+    let subscription = Subscription::to_url(site.url("/feed.xml").as_str());
+    subscription.drain().await;
+    site.say(Page::atom(blog(&[8, 9])));
+    let ended = subscription.run(&["--print", "--until-idle"]).await.expect_code(1);
+    assert_eq!(ended.stdout, "");
+    let line = ended.stderr.lines().last().unwrap();
+    for part in ["/feed.xml", "may have been missed", "`oldest`", "`now`"] {
+        assert!(line.contains(part), "{line}");
+    }
+    site.say(Page::atom(blog(&[2, 8, 9])));
+    assert_eq!(numbers(&subscription.drain().await), [8, 9]);
 }

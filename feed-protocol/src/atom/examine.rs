@@ -91,7 +91,7 @@ struct Examiner {
 
 impl Examiner {
     fn feed(&mut self, guard: &mut Guard<'_>, root: &Element<'_>) -> Result<(), AtomError> {
-        let mut parts = Parts::new(Place::Feed, root, None);
+        let mut parts = Parts::new(Place::Feed, root, None)?;
         loop {
             match guard.next()? {
                 Node::Open(element) if element.is_atom("entry") => {
@@ -130,7 +130,7 @@ impl Examiner {
         element: &Element<'_>,
         feed: &Parts,
     ) -> Result<(), AtomError> {
-        let mut parts = Parts::new(Place::Entry, element, feed.base());
+        let mut parts = Parts::new(Place::Entry, element, feed.base())?;
         parts.read(guard)?;
         parts.finish();
         let number = self.examined.entries.len() + 1;

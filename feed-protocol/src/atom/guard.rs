@@ -17,6 +17,9 @@ use super::tag::{Tag, is_plain_name, is_space, resolve};
 use super::vocabulary::{ATOM, EVENT, HISTORY, THREADING, XML};
 use super::{AtomError, Limits};
 
+/// How many bytes of bases and namespaces may be repeated in any document, however small.
+const LEAST_REPEATS: usize = 1024 * 1024;
+
 /// How many namespace declarations may be in force at once: every name is looked up among them.
 const MAX_NAMESPACES: usize = 64;
 
@@ -31,6 +34,8 @@ pub(super) struct Guard<'x> {
     /// For each open element, the namespace declarations in force.
     open: Vec<usize>,
     root_seen: bool,
+    /// How many bytes may still be said again; see [`Guard::repeat`].
+    repeats: usize,
 }
 
 impl<'x> Guard<'x> {
@@ -46,12 +51,29 @@ impl<'x> Guard<'x> {
         let config = reader.config_mut();
         config.expand_empty_elements = true;
         config.check_comments = true;
-        Ok(Self { source, reader, limits: *limits, open: Vec::new(), root_seen: false })
+        let repeats = limits.max_bytes.max(LEAST_REPEATS);
+        Ok(Self { source, reader, limits: *limits, open: Vec::new(), root_seen: false, repeats })
     }
 
     /// The limits that the document is read under.
     pub(super) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// So many bytes that stand in the document once are about to be said in another place: a
+    /// base, or a namespace. A small document must not make much of that.
+    pub(super) fn repeat(&mut self, bytes: usize) -> Result<(), AtomError> {
+        match self.repeats.checked_sub(bytes) {
+            Some(left) => {
+                self.repeats = left;
+                Ok(())
+            }
+            None => {
+                let limit = self.limits.max_bytes.max(LEAST_REPEATS);
+                let what = format!("more than {limit} bytes of repeated bases and namespaces");
+                Err(AtomError::TooLarge { what, limit })
+            }
+        }
     }
 
     /// The root element.

@@ -37,14 +37,7 @@ impl Inner {
                     elements += usize::from(depth == 0);
                     depth += 1;
                     let markup = markup.get_or_insert_with(|| Markup::after(&text));
-                    markup.open(&element, guard);
-                    // A namespace that is declared far outside is declared again in each element
-                    // here, which must not make much of little.
-                    let limit = guard.limits().max_bytes;
-                    if markup.out.len() > limit {
-                        let what = "markup with too many namespaces".into();
-                        return Err(AtomError::TooLarge { what, limit });
-                    }
+                    markup.open(&element, guard)?;
                 }
                 Node::Close if depth == 0 => {
                     let markup = markup.map(|it| String::from_utf8_lossy(&it.out).into_owned());
@@ -87,7 +80,7 @@ impl<'x> Markup<'x> {
         escape::text(text, &mut self.out);
     }
 
-    fn open(&mut self, element: &Element<'x>, guard: &Guard<'x>) {
+    fn open(&mut self, element: &Element<'x>, guard: &mut Guard<'x>) -> Result<(), AtomError> {
         self.finish_tag();
         self.open.push((element.qualified, self.declared.len()));
         self.raw("<");
@@ -99,23 +92,26 @@ impl<'x> Markup<'x> {
             }
             self.attribute(attribute.qualified, &attribute.value);
         }
-        self.declare(element.qualified, guard);
+        self.declare(element.qualified, guard)?;
         for attribute in &element.attributes {
             let prefixed = attribute.qualified.contains(':');
             if prefixed && !matches!(attribute.namespace, Namespace::Declaration | Namespace::Xml) {
-                self.declare(attribute.qualified, guard);
+                self.declare(attribute.qualified, guard)?;
             }
         }
         self.unfinished = true;
+        Ok(())
     }
 
     /// Declares the prefix of a name, unless it is declared within.
-    fn declare(&mut self, qualified: &'x str, guard: &Guard<'x>) {
+    fn declare(&mut self, qualified: &'x str, guard: &mut Guard<'x>) -> Result<(), AtomError> {
         let prefix = qualified.split_once(':').map_or("", |(prefix, _)| prefix);
         if self.declared.contains(&prefix) || prefix == "xml" {
-            return;
+            return Ok(());
         }
-        if let Some(namespace) = guard.namespace_of(qualified) {
+        // A namespace that is declared far outside is declared again in each element here.
+        if let Some(namespace) = guard.namespace_of(qualified).map(str::to_owned) {
+            guard.repeat(namespace.len())?;
             self.raw(if prefix.is_empty() { " xmlns" } else { " xmlns:" });
             self.raw(prefix);
             self.raw("=\"");
@@ -124,6 +120,7 @@ impl<'x> Markup<'x> {
             self.raw("\"");
             self.declared.push(prefix);
         }
+        Ok(())
     }
 
     fn close(&mut self) {

@@ -68,7 +68,7 @@ struct RawFeed {
 impl RawFeed {
     fn read(guard: &mut Guard<'_>, root: &Element<'_>) -> Result<Self, AtomError> {
         let mut feed = Self::default();
-        let base = base_of(root, None);
+        let base = base_of(root, None)?;
         loop {
             match guard.next()? {
                 Node::Open(element) => feed.element(guard, &element, base.as_deref())?,
@@ -96,7 +96,7 @@ impl RawFeed {
                 return Ok(());
             }
             (Namespace::Atom, "link") => {
-                self.links.push(RawLink::of(element, base));
+                self.links.push(RawLink::of(guard, element, base)?);
                 return guard.skip();
             }
             (Namespace::Atom, "entry") => {

@@ -42,10 +42,14 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Nothing yet, within an element that has been opened.
-    pub(super) fn new(place: Place, element: &Element<'_>, base: Option<&str>) -> Self {
-        Self {
+    pub(super) fn new(
+        place: Place,
+        element: &Element<'_>,
+        base: Option<&str>,
+    ) -> Result<Self, AtomError> {
+        Ok(Self {
             place,
-            base: base_of(element, base),
+            base: base_of(element, base)?,
             seen: HashSet::new(),
             alternates: HashSet::new(),
             has_content: false,
@@ -55,7 +59,7 @@ impl Parts {
             updated: None,
             links: Vec::new(),
             breaches: Vec::new(),
-        }
+        })
     }
 
     /// The `xml:base` in force.
@@ -122,7 +126,7 @@ impl Parts {
             }
             "content" if self.place == Place::Entry => self.read_content(guard, element),
             "source" if self.place == Place::Entry => {
-                let mut source = Self::new(Place::Source, element, self.base.as_deref());
+                let mut source = Self::new(Place::Source, element, self.base.as_deref())?;
                 source.read(guard)?;
                 self.has_author |= source.has_author;
                 self.breaches.append(&mut source.breaches);
@@ -244,7 +248,7 @@ impl Parts {
     }
 
     fn read_link(&mut self, guard: &mut Guard<'_>, element: &Element<'_>) -> Result<(), AtomError> {
-        let link = RawLink::of(element, self.base.as_deref());
+        let link = RawLink::of(guard, element, self.base.as_deref())?;
         match element.attribute("href") {
             None => self.breach("4.2.7.1", "has a link without a target"),
             Some(href) if IriReferenceStr::new(href.trim()).is_err() => {

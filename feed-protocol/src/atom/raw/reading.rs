@@ -7,6 +7,9 @@ use crate::atom::element::{Attribute, Element, Namespace, Node};
 use crate::atom::guard::Guard;
 use crate::atom::markup::Inner;
 
+/// How long an `xml:base` may be, in bytes: every element within has a copy.
+const MAX_BASE: usize = 8 * 1024;
+
 impl RawEntry {
     /// Reads the entry that has been opened, up to its end.
     pub(in crate::atom) fn read(
@@ -16,7 +19,7 @@ impl RawEntry {
     ) -> Result<Self, AtomError> {
         let mut raw = Self::default();
         raw.expect_attributes(entry, &[]);
-        let base = base_of(entry, feed_base);
+        let base = base_of(entry, feed_base)?;
         loop {
             match guard.next()? {
                 Node::Open(element) => raw.element(guard, &element, base.as_deref())?,
@@ -68,7 +71,7 @@ impl RawEntry {
             }
             (Namespace::Atom, "link") => {
                 self.expect_attributes(element, &["rel", "href"]);
-                self.links.push(RawLink::of(element, base));
+                self.links.push(RawLink::of(guard, element, base)?);
                 self.expect_empty(guard, element)?;
             }
             (Namespace::Atom, "content") => {
@@ -179,10 +182,11 @@ impl RawEntry {
         base: Option<&str>,
     ) -> Result<Content, AtomError> {
         self.expect_attributes(element, &["type", "src"]);
-        let base = base_of(element, base);
+        let base = base_of(element, base)?;
+        let src = element.attribute("src");
         Ok(Content {
             kind: element.attribute("type").map(|kind| kind.trim().to_owned()),
-            src: element.attribute("src").map(|src| base::resolve(base.as_deref(), src.trim())),
+            src: src.map(|src| resolve(guard, base.as_deref(), src.trim())).transpose()?,
             inner: Inner::read(guard)?,
         })
     }
@@ -230,8 +234,12 @@ impl RawEntry {
 
 impl RawLink {
     /// The link of an element.
-    pub(in crate::atom) fn of(element: &Element<'_>, base: Option<&str>) -> Self {
-        let base = base_of(element, base);
+    pub(in crate::atom) fn of(
+        guard: &mut Guard<'_>,
+        element: &Element<'_>,
+        base: Option<&str>,
+    ) -> Result<Self, AtomError> {
+        let base = base_of(element, base)?;
         let relation = element.attribute("rel").unwrap_or("alternate").trim();
         // A registered relation may be written as an IRI (RFC 4287, section 4.2.7.2).
         let relation = relation
@@ -239,7 +247,7 @@ impl RawLink {
             .unwrap_or(relation)
             .to_owned();
         let href = element.attribute("href").unwrap_or_default().trim();
-        Self { relation, href: base::resolve(base.as_deref(), href) }
+        Ok(Self { relation, href: resolve(guard, base.as_deref(), href)? })
     }
 }
 
@@ -259,10 +267,28 @@ impl TextConstruct {
     }
 }
 
+/// The reference as it stands under a base, which it repeats.
+fn resolve(
+    guard: &mut Guard<'_>,
+    base: Option<&str>,
+    reference: &str,
+) -> Result<String, AtomError> {
+    guard.repeat(base.map_or(0, str::len))?;
+    Ok(base::resolve(base, reference))
+}
+
 /// The base in force within an element.
-pub(in crate::atom) fn base_of(element: &Element<'_>, outer: Option<&str>) -> Option<String> {
-    match element.base() {
+pub(in crate::atom) fn base_of(
+    element: &Element<'_>,
+    outer: Option<&str>,
+) -> Result<Option<String>, AtomError> {
+    let base = match element.base() {
         Some(own) => Some(base::resolve(outer, own.trim())),
         None => outer.map(str::to_owned),
+    };
+    if base.as_ref().is_some_and(|base| base.len() > MAX_BASE) {
+        let what = format!("an xml:base of more than {MAX_BASE} bytes");
+        return Err(AtomError::TooLarge { what, limit: MAX_BASE });
     }
+    Ok(base)
 }
