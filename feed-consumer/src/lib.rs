@@ -38,6 +38,9 @@ pub use handler::{Each, Exec, Handler, HandlerError, Print};
 pub use reading::client::options::HttpOptions;
 pub use reading::document::settings::{InvalidChoice, Updates, Vanished};
 pub use reading::error::Discontinuity;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use reading::fuzzing::read_answer;
 pub use schedule::backoff::Backoff;
 pub use schedule::{InvalidSchedule, Schedule};
 pub use store::StoreError;

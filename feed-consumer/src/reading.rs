@@ -14,6 +14,7 @@
 //! - [`client`]: requests, the one place that speaks HTTP
 //! - [`retry_after`]: when a server wants to be asked again
 //! - [`error`]: why a feed could not be read
+//! - `fuzzing`: whatever a server may answer, for tests
 
 pub(crate) mod addresses;
 pub(crate) mod client;
@@ -21,6 +22,8 @@ pub(crate) mod contiguity;
 pub(crate) mod document;
 pub(crate) mod error;
 pub(crate) mod feed;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod links;
 pub(crate) mod opening;
 pub(crate) mod retry_after;

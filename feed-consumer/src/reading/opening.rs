@@ -14,7 +14,7 @@ use super::links::links;
 use crate::store::Validators;
 
 /// What is accepted of an Atom document.
-const LIMITS: atom::Limits =
+pub(super) const LIMITS: atom::Limits =
     atom::Limits { max_bytes: 64 * 1024 * 1024, max_depth: 64, max_entries: 10_000 };
 
 /// The media types under which Atom is served, rightly and not.
@@ -123,7 +123,8 @@ pub(crate) async fn open_page(
 }
 
 impl OpenDocument {
-    fn of(document: ReadDocument, answer: Document) -> Self {
+    /// The document that an answer holds.
+    pub(super) fn of(document: ReadDocument, answer: Document) -> Self {
         let validators = answer.validators();
         Self { url: answer.url, document, headers: answer.headers, validators }
     }
@@ -184,7 +185,7 @@ impl Outline {
 }
 
 /// The Atom document of an answer.
-fn read(answer: &Document) -> Result<ReadDocument, ReadError> {
+pub(super) fn read(answer: &Document) -> Result<ReadDocument, ReadError> {
     let nonsense = |reason: String| ReadError::Nonsense { url: answer.url.to_string(), reason };
     let media_type = answer.media_type();
     if !ATOM_TYPES.contains(&&*media_type) {

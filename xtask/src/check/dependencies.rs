@@ -39,6 +39,8 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 
 fn check_manifest(manifest: &File, table: &Table, findings: &mut Vec<Finding>) {
     let package = table.get("package").and_then(|it| it.get("name")).and_then(Value::as_str);
+    // One that stands outside the workspace has nowhere else to state versions.
+    let stands_alone = table.contains_key("workspace");
     let forbidden = FORBIDDEN.iter().find(|(name, ..)| Some(*name) == package);
     for (key, dependency) in dependencies(table) {
         let name = dependency.get("package").and_then(Value::as_str).unwrap_or(key);
@@ -49,7 +51,7 @@ fn check_manifest(manifest: &File, table: &Table, findings: &mut Vec<Finding>) {
             let advice = format!("{package} must not depend on {name}: {advice}");
             findings.push(Finding::new(&manifest.path, line, RULE, advice));
         }
-        if dependency.is_str() || dependency.get("version").is_some() {
+        if !stands_alone && (dependency.is_str() || dependency.get("version").is_some()) {
             let advice = format!(
                 "declare the version of {name} in the workspace's Cargo.toml, and write `{key}.workspace = true` here"
             );
@@ -111,5 +113,6 @@ mod tests {
     fn versions_are_declared_once() {
         let text = "[package]\nname = \"xtask\"\n[dependencies]\nanyhow = \"1\"\nclap = { version = \"4\" }\n";
         assert_eq!(places("xtask/Cargo.toml", text), [4, 5]);
+        assert_eq!(places("fuzz/Cargo.toml", &format!("{text}[workspace]\n")), []);
     }
 }

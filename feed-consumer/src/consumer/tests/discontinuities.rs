@@ -224,3 +224,42 @@ async fn a_page_that_a_cache_has_kept_does_not_prove_what_the_feed_is_now() {
     assert!(matches!(error, ConsumerError::Discontinuity(_)), "{error:?}");
     assert_eq!(setup.take(), (1..=20).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn a_page_that_was_open_when_a_cache_read_it_is_read_on_from_its_end() {
+    let kept = Feed::new(15);
+    let (server, _) = serve_with(Feed::new(25), move |asked, answer| {
+        if asked.target.ends_with("/pages/2") { kept.answer(asked) } else { answer }
+    })
+    .await;
+    let setup = Setup::new();
+    assert_eq!(setup.run(&server.url(FEED)).await.unwrap().position, at(25));
+    assert_eq!(setup.take(), (1..=25).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn pages_that_are_gone_are_read_as_tails_as_long_as_these_are_there() {
+    let (server, _) = serve_with(Feed::new(25), |asked, answer| {
+        if asked.target.contains("/pages/") { Answer::status("410 Gone") } else { answer }
+    })
+    .await;
+    let setup = Setup::new();
+    assert_eq!(setup.run(&server.url(FEED)).await.unwrap().position, at(25));
+    assert_eq!(setup.take(), (1..=25).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_is_gone_is_never_passed_over() {
+    let (server, _) = serve_with(Feed::new(25), |asked, answer| {
+        let gone = ["/pages/1", "/after/0", "/after/5"];
+        let is_gone = gone.iter().any(|it| asked.target.ends_with(it));
+        if is_gone { Answer::status("410 Gone") } else { answer }
+    })
+    .await;
+    let setup = Setup::new();
+    let builder = setup.builder(&server.url(FEED)).give_up_after(Some(Duration::from_millis(50)));
+    let error = setup.noting(builder).run(std::future::pending()).await.unwrap_err();
+    let ConsumerError::Unreadable { source, .. } = error else { panic!("{error:?}") };
+    assert!(source.to_string().contains("410 Gone"), "{source}");
+    assert_eq!(setup.take(), [0_u64; 0]);
+}

@@ -63,7 +63,11 @@ impl DocumentNews {
     }
 
     /// The entries of a document.
-    pub(super) fn of(document: OpenDocument, updates: Updates, end: DocumentEnd) -> Self {
+    pub(in crate::reading) fn of(
+        document: OpenDocument,
+        updates: Updates,
+        end: DocumentEnd,
+    ) -> Self {
         Self { entries: entries(document), updates, end }
     }
 
