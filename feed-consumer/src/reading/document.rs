@@ -71,8 +71,8 @@ pub(crate) struct DocumentPlace {
 struct Progress {
     pages: Pages,
     known: Known,
-    /// The last entry of the document when a walk began with it, if one has.
-    walked_from: Option<Option<String>>,
+    /// The entries of the document when a walk began with it, if one has.
+    walked_from: Option<Vec<String>>,
     /// The page that was walked last, and its entries.
     walked_last: Option<(String, Vec<String>)>,
     /// Whether the last walk came to nothing: the next one counts as read when it is over, so that
@@ -249,11 +249,8 @@ impl Progress {
     /// Whether the document has not moved away from the pages that were read since a walk began
     /// with it: the entry that was its last is still there.
     fn is_as_walked(&self, ids: &[String]) -> bool {
-        match &self.walked_from {
-            Some(Some(last)) => ids.contains(last),
-            Some(None) => true,
-            None => false,
-        }
+        let walked = self.walked_from.as_ref();
+        walked.is_some_and(|walked| walked.last().is_none_or(|last| ids.contains(last)))
     }
 }
 

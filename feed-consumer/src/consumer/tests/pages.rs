@@ -44,10 +44,9 @@ impl Log {
     }
 
     fn answer(&self, asked: &Asked) -> Answer {
-        let (path, number) = match asked.target.rsplit_once('/') {
-            Some((path, number)) if !path.is_empty() => (path, number.parse::<usize>().unwrap()),
-            _ => (LOG, 0),
-        };
+        let numbered = asked.target.rsplit_once('/');
+        let numbered = numbered.and_then(|(path, number)| Some((path, number.parse().ok()?)));
+        let (path, number): (&str, usize) = numbered.unwrap_or((LOG, 0));
         let (newest, size) = (self.newest as usize, SIZE);
         let (numbers, older) = match self.layout {
             Layout::Archives if path == "/archive" => {

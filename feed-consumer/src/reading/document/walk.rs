@@ -21,10 +21,17 @@ impl DocumentReader {
     ) -> Result<DocumentNews, ReadError> {
         let document = self.place.url.to_string();
         self.check_link(&document, &url)?;
+        if self.progress().walked_from.as_ref() == Some(&ids) {
+            let reason = format!(
+                "its link to an older page is another one each time, now {url}; with max_pages 0 \
+                 the document is read alone"
+            );
+            return Err(nonsense(&document, reason));
+        }
         info!("{document} leads to older pages: looking for the first one to read");
         let progress = self.progress();
         progress.pages.begin(kind, url, is_linked).await?;
-        progress.walked_from = Some(ids.last().cloned());
+        progress.walked_from = Some(ids.clone());
         progress.walked_last = Some((document, ids));
         Ok(DocumentNews::nothing(self.place.settings.updates))
     }

@@ -118,3 +118,21 @@ async fn without_pages_the_document_is_read_alone() {
         assert_eq!(gets(&server, 0), ["/log"]);
     }
 }
+
+#[tokio::test]
+async fn a_link_that_is_another_one_each_time_is_an_error_and_no_endless_walk() {
+    // As software does that puts a session into its links.
+    let (server, _) = serve_log(Log::archives(8), |asked, _, _| match &*asked.target {
+        LOG => {
+            let says =
+                format!("<link rel=\"prev-archive\" href=\"/archive/1?{}\"/>", asked.repeats);
+            document(&says, 7..9)
+        }
+        _ => document("", 1..4),
+    })
+    .await;
+    let setup = Setup::new();
+    let error = setup.read_as(setup.impatient(&server)).await.unwrap_err();
+    assert!(reason_of(&error).contains("its link to an older page is another one each time"));
+    assert_eq!(server.targets().iter().filter(|it| it.starts_with("/archive")).count(), 1);
+}
