@@ -5,9 +5,11 @@
 //! - [`error`]: why an event was not handled
 //! - [`mod@print`]: events as lines of JSON
 //! - [`exec`]: a command for each event
+//! - [`forward`]: each event as a request to an address
 
 mod error;
 mod exec;
+mod forward;
 mod print;
 
 use std::fmt;
@@ -18,6 +20,7 @@ use feed_protocol::Recorded;
 pub use error::HandlerError;
 pub(crate) use error::Kind;
 pub use exec::Exec;
+pub use forward::{Forward, ForwardCounts, InvalidForward};
 pub use print::Print;
 
 /// What handles events, one after the other, in the order of the feed.

@@ -13,7 +13,7 @@
 //! - `consumer`: a subscription from its settings to its end
 //! - `doctor`: what a consumer may rely on of a feed
 //! - `worker`: handles events one after the other, and moves the cursor behind them
-//! - `handler`: what handles events: closures, a command for each, lines of JSON
+//! - `handler`: what handles events: closures, a command for each, requests, lines of JSON
 //! - `reading`: a feed's pages and tail, or a document of other software, over HTTP
 //! - `schedule`: when to ask for news, and how failures are met
 //! - `cursor`: how far a subscription has come
@@ -34,7 +34,9 @@ mod worker;
 pub use consumer::{ConfigError, Consumer, ConsumerBuilder, InvalidStart, Start};
 pub use cursor::Window;
 pub use doctor::{Doctor, Finding, Report, Verdict};
-pub use handler::{Each, Exec, Handler, HandlerError, Print};
+pub use handler::{
+    Each, Exec, Forward, ForwardCounts, Handler, HandlerError, InvalidForward, Print,
+};
 pub use reading::client::options::HttpOptions;
 pub use reading::document::settings::{InvalidChoice, Updates, Vanished};
 pub use reading::error::Discontinuity;

@@ -244,7 +244,7 @@ where
         error: HandlerError,
         failures: &mut Failures,
     ) -> Result<Next, ConsumerError> {
-        let failure = failures.add(error.as_error(), None);
+        let failure = failures.add(error.as_error(), error.wait());
         let delay = failure.next_try.filter(|_| error.kind() == Kind::Transient);
         let Some(delay) = delay else {
             return Err(ConsumerError::Handler {

@@ -11,3 +11,6 @@ pub const FEED_CURSOR: &str = "feed-cursor";
 
 /// On a publish: the number of events that the subject must have (a decimal number).
 pub const EXPECTED_VERSION: &str = "expected-version";
+
+/// On an event that a consumer forwards: its position in the feed (a decimal number).
+pub const FEED_POSITION: &str = "feed-position";

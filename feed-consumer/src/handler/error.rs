@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 /// Why an event was not handled.
 ///
@@ -11,6 +12,8 @@ use std::fmt;
 pub struct HandlerError {
     kind: Kind,
     error: Box<dyn Error + Send + Sync>,
+    /// The shortest wait before another try.
+    wait: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,19 +29,31 @@ pub(crate) enum Kind {
 impl HandlerError {
     /// An error that may be over at the next try.
     pub fn transient(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind: Kind::Transient, error: error.into() }
+        Self { kind: Kind::Transient, error: error.into(), wait: None }
     }
 
     /// An error that no other try will mend: the subscription ends, and its cursor stays before
     /// the event.
     pub fn permanent(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind: Kind::Permanent, error: error.into() }
+        Self { kind: Kind::Permanent, error: error.into(), wait: None }
     }
 
     /// Nobody wants more events: the subscription ends as at a shutdown, and its cursor stays
     /// before the event.
     pub fn closed(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind: Kind::Closed, error: reason.into() }
+        Self { kind: Kind::Closed, error: reason.into(), wait: None }
+    }
+
+    /// Asks for at least this wait before another try, as a service that is busy does. If it is
+    /// longer than failures are borne, the subscription ends at once.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    pub(crate) const fn wait(&self) -> Option<Duration> {
+        self.wait
     }
 
     pub(crate) const fn kind(&self) -> Kind {

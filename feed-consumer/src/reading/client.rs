@@ -49,6 +49,7 @@ use crate::clock;
 use crate::store::Validators;
 
 pub(crate) use connection::ConnectionId;
+pub(crate) use credentials::take_credentials;
 pub(crate) use limits::Limits;
 pub(crate) use redirect::is_loopback;
 
@@ -294,7 +295,7 @@ impl Document {
 }
 
 /// Chooses ring as the TLS library of this process, unless the program has chosen one.
-fn install_tls() {
+pub(crate) fn install_tls() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // It fails when another one is there already, which is as good.

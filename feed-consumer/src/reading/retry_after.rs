@@ -9,7 +9,7 @@ use http::header::{CACHE_CONTROL, RETRY_AFTER};
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// The time that `Retry-After` names (RFC 9110, section 10.2.3), in seconds or as a date.
-pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match value.parse().map(Duration::from_secs) {
         Ok(wait) => wait,

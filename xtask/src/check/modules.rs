@@ -32,7 +32,7 @@ const CONFINED: &[Confined] = &[
         name: "reqwest",
         may: |package, path| {
             package == "feed-consumer"
-                && (is_module(path, "reading/client") || is_module(path, "forward"))
+                && (is_module(path, "reading/client") || is_module(path, "handler/forward"))
         },
         advice: "requests are made by the reading client and the forwarding sink alone",
     },
