@@ -4,9 +4,11 @@
 //!
 //! - [`builder`]: the settings
 //! - [`beginning`]: what stands at the address, and where the subscription stands in it
+//! - [`cursors`]: the cursors of a database, to look at and to move by hand
 
 mod beginning;
 mod builder;
+mod cursors;
 
 use std::path::PathBuf;
 use std::pin::pin;
@@ -17,6 +19,7 @@ use feed_protocol::Position;
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
+use tracing::Instrument;
 use url::Url;
 
 use self::beginning::{Beginning, Begun};
@@ -30,6 +33,7 @@ use crate::worker::{ConsumerError, Ended, Progress, Shutdown, Summary, Worker};
 
 pub(crate) use builder::parse_url;
 pub use builder::{ConfigError, ConsumerBuilder, InvalidStart, Start};
+pub use cursors::{Cursors, CursorsError, InvalidMoveTo, KeptCursor, MoveTo, PlannedMove};
 
 /// How many documents are read ahead of the one in hand.
 const READ_AHEAD: usize = 1;
@@ -78,6 +82,12 @@ impl Consumer<()> {
 }
 
 impl<H> Consumer<H> {
+    /// The feed's address, without name and password.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
     /// Tells how far the subscription is, while it runs and after it has ended.
     #[must_use]
     pub fn progress(&self) -> watch::Receiver<Progress> {
@@ -140,7 +150,7 @@ impl<H: Handler> Consumer<H> {
         let known = Progress { position, head: head.max(position), handled: 0 };
         self.progress.send_replace(known);
         let (sender, news) = mpsc::channel(READ_AHEAD);
-        let reader = tokio::spawn(reading::read(source, self.pace, sender));
+        let reader = tokio::spawn(reading::read(source, self.pace, sender).in_current_span());
         let _reader = AbortOnDrop(reader.abort_handle());
         let cursor = Cursor::new(store, subscription, place, self.window);
         let shutdown = Shutdown::new(shutdown, self.grace);

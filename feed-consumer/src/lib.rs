@@ -31,7 +31,10 @@ mod schedule;
 mod store;
 mod worker;
 
-pub use consumer::{ConfigError, Consumer, ConsumerBuilder, InvalidStart, Start};
+pub use consumer::{
+    ConfigError, Consumer, ConsumerBuilder, Cursors, CursorsError, InvalidMoveTo, InvalidStart,
+    KeptCursor, MoveTo, PlannedMove, Start,
+};
 pub use cursor::Window;
 pub use doctor::{Doctor, Finding, Report, Verdict};
 pub use handler::{

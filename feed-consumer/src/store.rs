@@ -70,6 +70,22 @@ pub(crate) trait CursorStore: PageStore + fmt::Debug + Send + Sync + 'static {
         keep: u32,
     ) -> Result<(), StoreError>;
 
+    /// Every subscription, and where it stands, by group and address.
+    async fn list(&self) -> Result<Vec<Kept>, StoreError>;
+
+    /// Puts a cursor elsewhere by hand, before or behind where it stood, or into another life of
+    /// the feed. `false`, and nothing done, if it does not stand where it is said to.
+    async fn put(
+        &self,
+        subscription: &Subscription,
+        from: &Place,
+        to: &Place,
+    ) -> Result<bool, StoreError>;
+
+    /// Forgets a cursor, with the entries that were handled: the subscription begins anew.
+    /// `false`, and nothing done, if it does not stand where it is said to.
+    async fn forget(&self, subscription: &Subscription, from: &Place) -> Result<bool, StoreError>;
+
     /// Closes the database once what is under way has ended.
     async fn close(&self);
 }
@@ -85,6 +101,21 @@ pub(crate) struct Subscription {
     pub(crate) group: String,
     /// The feed's `atom:id`, which stays when its address changes.
     pub(crate) feed: String,
+}
+
+/// A cursor as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// Whose it is.
+    pub(crate) subscription: Subscription,
+    /// Where the feed was read last.
+    pub(crate) url: String,
+    /// Where it stands.
+    pub(crate) place: Place,
+    /// When the subscription began, by the database's clock.
+    pub(crate) begun: DateTime<Utc>,
+    /// When the cursor last moved.
+    pub(crate) moved: DateTime<Utc>,
 }
 
 /// How far a subscription has come.

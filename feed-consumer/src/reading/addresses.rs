@@ -1,5 +1,6 @@
 //! Where the pages and tails of one life of a feed are.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use feed_protocol::link::{Link, Relation};
 use feed_protocol::{Incarnation, PageNumber, Position};
 use url::Url;
@@ -68,6 +69,17 @@ impl Addresses {
     /// The tail after a position.
     pub(crate) fn tail(&self, after: Position) -> Url {
         with_number(&self.tail, after.to_string())
+    }
+
+    /// What leads to the tail after the last event that was accepted before a time.
+    pub(crate) fn at(&self, time: DateTime<Utc>) -> Url {
+        let mut url = self.tail.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop().pop().push("at");
+        }
+        let time = time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        url.query_pairs_mut().append_pair("time", &time);
+        url
     }
 
     /// Whether only some of the events are shown: the address that we were given has a query.

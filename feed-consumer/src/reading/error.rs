@@ -158,7 +158,12 @@ impl Discontinuity {
     #[must_use]
     pub const fn remedy(&self) -> &'static str {
         match self {
-            Self::NewIncarnation { .. } | Self::OtherFeed { .. } | Self::OtherKind { .. } => {
+            Self::NewIncarnation { .. } => {
+                "find out why the feed was replaced, then put the cursor into the present one \
+                 (feed-consumer cursor set), or read that with another group name or another cursor \
+                 database"
+            }
+            Self::OtherFeed { .. } | Self::OtherKind { .. } => {
                 "find out why the feed was replaced, then read the present one with another group \
                  name or another cursor database"
             }

@@ -22,7 +22,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::Mutex;
 
 use super::pages::{Page, SeenEntry};
-use super::{CursorStore, Place, Seen, StoreError, Subscription};
+use super::{CursorStore, Kept, Place, Seen, StoreError, Subscription};
 
 /// Cursors in one SQLite file.
 ///
@@ -205,6 +205,37 @@ impl CursorStore for SqliteStore {
             transaction.commit().await
         };
         forgotten.await.map_err(StoreError::Unavailable)
+    }
+
+    async fn list(&self) -> Result<Vec<Kept>, StoreError> {
+        let rows = sqlx::query(include_str!("sqlite/sql/cursor_list.sql"))
+            .fetch_all(&mut *self.turn().await?)
+            .await
+            .map_err(StoreError::Unavailable)?;
+        rows.iter().map(row::kept).collect()
+    }
+
+    async fn put(
+        &self,
+        subscription: &Subscription,
+        from: &Place,
+        to: &Place,
+    ) -> Result<bool, StoreError> {
+        let statement = about(include_str!("sqlite/sql/cursor_put.sql"), subscription)
+            .bind(row::incarnation(from))
+            .bind(row::integer(from.position))
+            .bind(row::incarnation(to));
+        let put = row::bind(statement, to).execute(&mut *self.turn().await?).await;
+        Ok(put.map_err(StoreError::Unavailable)?.rows_affected() > 0)
+    }
+
+    async fn forget(&self, subscription: &Subscription, from: &Place) -> Result<bool, StoreError> {
+        let forgotten = about(include_str!("sqlite/sql/cursor_forget.sql"), subscription)
+            .bind(row::incarnation(from))
+            .bind(row::integer(from.position))
+            .execute(&mut *self.turn().await?)
+            .await;
+        Ok(forgotten.map_err(StoreError::Unavailable)?.rows_affected() > 0)
     }
 
     async fn close(&self) {

@@ -71,9 +71,10 @@ impl ConsumerError {
     #[must_use]
     pub const fn remedy(&self) -> Option<&'static str> {
         match self {
-            Self::MovedElsewhere { .. } => {
-                Some("run one process for each group and feed, or give this one another group")
-            }
+            Self::MovedElsewhere { .. } => Some(
+                "run one process for each group and feed, or give this one another group; if \
+                     the cursor was moved by hand, start again to go on from there",
+            ),
             Self::Discontinuity(discontinuity) => Some(discontinuity.remedy()),
             Self::Unreadable { .. } => {
                 Some("check the address and the server; start again to go on where it stopped")

@@ -3,12 +3,13 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use feed_protocol::Position;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row, Sqlite};
 
-use crate::store::{LastEvent, Place, StoreError, Subscription, Validators};
+use crate::store::{Kept, LastEvent, Place, StoreError, Subscription, Validators};
 
 /// A position as an integer of SQL, which holds every one.
 pub(super) fn integer(position: Position) -> i64 {
@@ -34,6 +35,16 @@ pub(super) fn bind(
         .bind(last.map(|last| last.digest.to_be_bytes().to_vec()))
         .bind(place.validators.etag.clone())
         .bind(place.validators.last_modified.clone())
+}
+
+/// The whole of a row.
+pub(super) fn kept(row: &SqliteRow) -> Result<Kept, StoreError> {
+    let get = |column| row.try_get(column).map_err(StoreError::Unavailable);
+    let subscription = Subscription { group: get("group_name")?, feed: get("feed")? };
+    let columns = Columns { row, subscription: &subscription };
+    let (url, begun, moved) = (columns.get("url")?, columns.time("begun")?, columns.time("moved")?);
+    let place = place(row, &subscription)?;
+    Ok(Kept { subscription, url, place, begun, moved })
 }
 
 /// The place of a row.
@@ -91,6 +102,12 @@ impl<'r> Columns<'r> {
     fn position(&self, column: &'static str, number: i64) -> Result<Position, StoreError> {
         let position = u64::try_from(number).ok().and_then(Position::new);
         position.ok_or_else(|| self.inconsistent(column, format!("{number} is no position")))
+    }
+
+    fn time(&self, column: &'static str) -> Result<DateTime<Utc>, StoreError> {
+        let micros: i64 = self.get(column)?;
+        let time = DateTime::from_timestamp_micros(micros);
+        time.ok_or_else(|| self.inconsistent(column, format!("{micros} is no time")))
     }
 
     fn inconsistent(&self, column: &'static str, reason: impl Display) -> StoreError {

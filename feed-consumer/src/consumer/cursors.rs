@@ -1,0 +1,307 @@
+//! The cursors of a database, to look at and to move by hand.
+//!
+//! # Layout
+//!
+//! - [`moving`]: where to, and what that means for events
+
+mod moving;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use feed_protocol::{Incarnation, Position};
+use tokio::time::timeout;
+use url::Url;
+
+use super::ConfigError;
+use crate::reading::client::Client;
+use crate::reading::client::options::HttpOptions;
+use crate::reading::error::{Discontinuity, ReadError};
+use crate::reading::opening::{OpenFeed, Opened, open};
+use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::setup::parse_path;
+use crate::store::{CursorStore, Kept, StoreError};
+
+pub use moving::{InvalidMoveTo, MoveTo, PlannedMove};
+
+/// How long a feed may take to say where it ends.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// The cursors of a database, to look at and to move by hand.
+///
+/// A consumer that runs meanwhile is not told: it notices at its next event that its cursor was
+/// moved by somebody else, and ends with [`ConsumerError::MovedElsewhere`].
+///
+/// [`ConsumerError::MovedElsewhere`]: crate::ConsumerError::MovedElsewhere
+#[derive(Debug)]
+pub struct Cursors {
+    store: Arc<dyn CursorStore>,
+    http: HttpOptions,
+}
+
+/// A cursor as it is kept.
+#[derive(Debug, Clone)]
+pub struct KeptCursor {
+    kept: Kept,
+    /// Where to read the feed.
+    url: Option<Url>,
+    http: HttpOptions,
+}
+
+/// Why a cursor could not be looked at, or moved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CursorsError {
+    /// The name of the database is none.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no such cursor.
+    #[error("the group {group:?} has no cursor in {feed}; {known}")]
+    Unknown {
+        /// The group.
+        group: String,
+        /// The feed, as it was named.
+        feed: String,
+        /// What there is.
+        known: String,
+    },
+    /// The feed did not say where it ends.
+    #[error("the feed cannot be read")]
+    Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The feed is not the one in which the cursor counts.
+    #[error(transparent)]
+    Discontinuity(Discontinuity),
+    /// The feed has no positions to which a cursor could move.
+    #[error(
+        "{url} is a document without positions: reset the cursor, and the next start begins where \
+         its --from says"
+    )]
+    WithoutPositions {
+        /// Its address.
+        url: String,
+    },
+    /// The feed ends before that place.
+    #[error("the feed ends at position {head}: name a position from 0 to {head}")]
+    BeyondHead {
+        /// Where the feed ends.
+        head: Position,
+    },
+    /// The cursor has moved since it was looked at.
+    #[error("the cursor has moved meanwhile, and was left alone: stop the consumer, and try again")]
+    MovedMeanwhile,
+}
+
+impl Cursors {
+    /// The cursors of this database: a SQLite file by its path or a URL, as
+    /// [`ConsumerBuilder::database`](crate::ConsumerBuilder::database) takes it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such database: none is created.
+    pub async fn open(database: &str) -> Result<Self, CursorsError> {
+        let path = parse_path(database).map_err(|message| ConfigError::new("database", message))?;
+        if !path.exists() {
+            let path = path.display();
+            let message = format!(
+                "the database {path} does not exist: name the one that the consumer runs with"
+            );
+            return Err(StoreError::Setup { message, source: None }.into());
+        }
+        let store = Arc::new(SqliteStore::open(&path).await?);
+        Ok(Self { store, http: HttpOptions::default() })
+    }
+
+    /// How feeds are asked where they end.
+    #[must_use]
+    pub fn http(mut self, options: HttpOptions) -> Self {
+        self.http = options;
+        self
+    }
+
+    /// Every cursor, by group and address.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn list(&self) -> Result<Vec<KeptCursor>, CursorsError> {
+        let kept = self.store.list().await?;
+        Ok(kept.into_iter().map(|kept| KeptCursor::new(kept, self.http.clone())).collect())
+    }
+
+    /// The cursor of a group in a feed, which is named by its address or its id. If several feeds
+    /// have been at the address, the one whose cursor moved last. A name and password in the
+    /// address are those with which the feed is asked.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or the database fails.
+    pub async fn find(&self, group: &str, feed: &str) -> Result<KeptCursor, CursorsError> {
+        let url = feed.parse::<Url>().ok().filter(Url::has_host);
+        let all = self.list().await?;
+        let found = all.iter().filter(|it| it.group() == group && it.is_of(feed));
+        if let Some(found) = found.max_by_key(|it| it.moved()) {
+            let found = found.clone();
+            return Ok(KeptCursor { url: url.or(found.url), ..found });
+        }
+        let feed = url.map_or_else(|| feed.to_owned(), |url| bare(url).to_string());
+        let groups: Vec<_> =
+            all.iter().filter(|it| it.is_of(&feed)).map(KeptCursor::group).collect();
+        let known = if let [only] = groups[..] {
+            format!("the group {only:?} has one: name that")
+        } else if !groups.is_empty() {
+            format!("the groups {groups:?} have one: name one of them")
+        } else if all.is_empty() {
+            "the database has no cursors: is it the one that the consumer runs with?".to_owned()
+        } else {
+            let mut urls: Vec<_> = all.iter().map(KeptCursor::url).collect();
+            urls.dedup();
+            format!("there are cursors in {}: name one of these feeds", urls.join(", "))
+        };
+        Err(CursorsError::Unknown { group: group.to_owned(), feed, known })
+    }
+
+    /// Closes the database.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+}
+
+impl KeptCursor {
+    fn new(kept: Kept, http: HttpOptions) -> Self {
+        let url = kept.url.parse().ok();
+        Self { kept, url, http }
+    }
+
+    /// The group.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        &self.kept.subscription.group
+    }
+
+    /// The feed's `atom:id`.
+    #[must_use]
+    pub fn feed(&self) -> &str {
+        &self.kept.subscription.feed
+    }
+
+    /// Where the feed was read last, without name and password.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.kept.url
+    }
+
+    /// The last position passed; of a document of other software, how many entries were handled.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        self.kept.place.position
+    }
+
+    /// The life of the feed in which the position counts; `None` for a document of other software.
+    #[must_use]
+    pub const fn incarnation(&self) -> Option<&Incarnation> {
+        self.kept.place.incarnation.as_ref()
+    }
+
+    /// When the subscription began, by the database's clock.
+    #[must_use]
+    pub const fn begun(&self) -> DateTime<Utc> {
+        self.kept.begun
+    }
+
+    /// When the cursor last moved.
+    #[must_use]
+    pub const fn moved(&self) -> DateTime<Utc> {
+        self.kept.moved
+    }
+
+    /// How many positions there are behind the cursor, as the feed says now.
+    ///
+    /// # Errors
+    ///
+    /// When the feed does not say so within ten seconds, is not the one in which the cursor
+    /// counts, or has no positions.
+    pub async fn behind(&self) -> Result<u64, CursorsError> {
+        let (_, feed) = self.ask().await?;
+        let (url, position) = (self.kept.url.clone(), self.position());
+        match self.incarnation() {
+            Some(stored) if *stored == feed.incarnation => {}
+            Some(stored) => {
+                return Err(CursorsError::Discontinuity(Discontinuity::NewIncarnation {
+                    url,
+                    stored: stored.clone(),
+                    present: Some(feed.incarnation),
+                    position,
+                }));
+            }
+            None => {
+                return Err(CursorsError::Discontinuity(Discontinuity::OtherKind {
+                    url,
+                    positions: true,
+                }));
+            }
+        }
+        let behind = feed.head.get().checked_sub(position.get());
+        behind.ok_or(CursorsError::Discontinuity(Discontinuity::BeyondHead {
+            url,
+            head: Some(feed.head),
+            position,
+        }))
+    }
+
+    /// Whether a person means this cursor's feed.
+    pub fn is_of(&self, feed: &str) -> bool {
+        let url = feed.parse::<Url>().ok().map(|url| bare(url).to_string());
+        feed == self.feed() || url.is_some_and(|url| url == self.kept.url)
+    }
+
+    /// What the feed says of itself now.
+    async fn ask(&self) -> Result<(Client, OpenFeed), CursorsError> {
+        let url = || self.kept.url.clone();
+        let Some(address) = &self.url else {
+            return Err(CursorsError::Unreadable(format!("{} is no address", url()).into()));
+        };
+        let (client, address) = Client::new(address, self.http.clone()).map_err(unreadable)?;
+        match in_time(open(&client, &address)).await? {
+            Opened::Feed(feed) if feed.id == self.feed() => Ok((client, feed)),
+            Opened::Feed(feed) => Err(CursorsError::Discontinuity(Discontinuity::OtherFeed {
+                url: url(),
+                stored: self.feed().to_owned(),
+                present: feed.id,
+            })),
+            _ => Err(CursorsError::WithoutPositions { url: url() }),
+        }
+    }
+}
+
+/// An answer of the feed, if it comes in time.
+async fn in_time<T>(asking: impl Future<Output = Result<T, ReadError>>) -> Result<T, CursorsError> {
+    match timeout(LOOK, asking).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(ReadError::Discontinuity(error))) => Err(CursorsError::Discontinuity(error)),
+        Ok(Err(error)) => Err(unreadable(error)),
+        Err(_) => {
+            let limit = humantime::format_duration(LOOK);
+            Err(CursorsError::Unreadable(format!("no answer within {limit}").into()))
+        }
+    }
+}
+
+fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CursorsError {
+    CursorsError::Unreadable(error.into())
+}
+
+/// An address as cursors keep it.
+fn bare(mut url: Url) -> Url {
+    url.set_fragment(None);
+    // Only addresses without a host refuse this, and they have no name either.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! Where a cursor is put by hand, and what that means for events.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use feed_protocol::header::FEED_RANGE;
+use feed_protocol::{Position, PositionRange, atom};
+use url::Url;
+
+use super::{Cursors, CursorsError, KeptCursor, in_time, unreadable};
+use crate::reading::client::{Client, Request};
+use crate::reading::feed::FeedReader;
+use crate::reading::opening::OpenFeed;
+use crate::store::{LastEvent, Place, Validators};
+
+/// Where a cursor is put by hand.
+///
+/// From text: a position, `beginning`, `now`, or a time (RFC 3339).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MoveTo {
+    /// Behind this position.
+    Position(Position),
+    /// Before the oldest event.
+    Beginning,
+    /// Behind the newest event.
+    Now,
+    /// Before the first event that was accepted at this time or later, by the server's clock.
+    Time(DateTime<Utc>),
+}
+
+/// Text that says of no place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is no place in a feed: use a position such as '1200', 'beginning', 'now', or a time such \
+     as '2026-11-01T08:00:00Z'"
+)]
+pub struct InvalidMoveTo(String);
+
+impl FromStr for MoveTo {
+    type Err = InvalidMoveTo;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMoveTo> {
+        match text {
+            "beginning" => return Ok(Self::Beginning),
+            "now" => return Ok(Self::Now),
+            _ => {}
+        }
+        if let Ok(position) = text.parse() {
+            return Ok(Self::Position(position));
+        }
+        let time = DateTime::parse_from_rfc3339(text);
+        time.map(|time| Self::Time(time.to_utc())).map_err(|_| InvalidMoveTo(text.to_owned()))
+    }
+}
+
+/// A move that has not been made yet, and what it means.
+#[derive(Debug)]
+pub struct PlannedMove {
+    cursor: KeptCursor,
+    /// Where to; `None` when the cursor is forgotten.
+    to: Option<Place>,
+    /// Where the feed ends.
+    head: Option<Position>,
+    is_filtered: bool,
+}
+
+impl Cursors {
+    /// Plans to put a cursor elsewhere. Asks the feed, which must be the one in which the cursor
+    /// counts, but may have begun a new life.
+    ///
+    /// # Errors
+    ///
+    /// When the feed cannot be read, or has no such place.
+    pub async fn plan(&self, cursor: &KeptCursor, to: MoveTo) -> Result<PlannedMove, CursorsError> {
+        let (client, feed) = cursor.ask().await?;
+        let head = feed.head;
+        let is_filtered = feed.addresses.is_filtered();
+        let position = match to {
+            MoveTo::Position(position) if position > head => {
+                return Err(CursorsError::BeyondHead { head });
+            }
+            MoveTo::Position(position) => position,
+            MoveTo::Beginning => Position::ZERO,
+            MoveTo::Now => head,
+            MoveTo::Time(time) => position_at(&client, &feed, time).await?,
+        };
+        let incarnation = Some(feed.incarnation.clone());
+        let last = last_event(&cursor.kept.url, client, feed, position).await?;
+        let to = Some(Place { incarnation, position, last, validators: Validators::default() });
+        Ok(PlannedMove { cursor: cursor.clone(), to, head: Some(head), is_filtered })
+    }
+
+    /// Plans to forget a cursor.
+    #[must_use]
+    pub fn plan_reset(&self, cursor: &KeptCursor) -> PlannedMove {
+        PlannedMove { cursor: cursor.clone(), to: None, head: None, is_filtered: false }
+    }
+
+    /// Makes a move.
+    ///
+    /// # Errors
+    ///
+    /// When the cursor does not stand any more where it stood when it was looked at, or the
+    /// database fails.
+    pub async fn make(&self, planned: PlannedMove) -> Result<(), CursorsError> {
+        let kept = &planned.cursor.kept;
+        let made = match &planned.to {
+            Some(to) => self.store.put(&kept.subscription, &kept.place, to).await?,
+            None => self.store.forget(&kept.subscription, &kept.place).await?,
+        };
+        if made { Ok(()) } else { Err(CursorsError::MovedMeanwhile) }
+    }
+}
+
+impl PlannedMove {
+    /// Where the cursor goes; `None` when it is forgotten.
+    #[must_use]
+    pub fn to(&self) -> Option<Position> {
+        self.to.as_ref().map(|to| to.position)
+    }
+
+    /// Where the feed ends, when the cursor moves within it.
+    #[must_use]
+    pub const fn head(&self) -> Option<Position> {
+        self.head
+    }
+
+    /// Whether the place is in another life of the feed than the cursor was.
+    #[must_use]
+    pub fn changes_incarnation(&self) -> bool {
+        self.to.as_ref().is_some_and(|to| to.incarnation != self.cursor.kept.place.incarnation)
+    }
+
+    /// How many events are handled again, and how many are passed over. With a feed that shows
+    /// only some of its events, at most so many. In a new life of the feed, none are handled
+    /// again that the old one had, and those up to the new place are passed over.
+    #[must_use]
+    pub fn again_and_passed_over(&self) -> (u64, u64) {
+        let from = self.cursor.position().get();
+        match &self.to {
+            None => (from, 0),
+            Some(to) if self.changes_incarnation() => (0, to.position.get()),
+            Some(to) => {
+                let to = to.position.get();
+                (from.saturating_sub(to), to.saturating_sub(from))
+            }
+        }
+    }
+
+    /// Whether the feed shows only some of its events.
+    #[must_use]
+    pub const fn is_filtered(&self) -> bool {
+        self.is_filtered
+    }
+}
+
+/// The last position that was given before a time.
+async fn position_at(
+    client: &Client,
+    feed: &OpenFeed,
+    time: DateTime<Utc>,
+) -> Result<Position, CursorsError> {
+    let url = &feed.addresses.at(time);
+    let accept = atom::MEDIA_TYPE;
+    let request = Request { url, accept, wait: None, fresh: true, validators: None };
+    let (_, headers) = in_time(client.head(request)).await?;
+    let range = headers.get(FEED_RANGE).and_then(|it| it.to_str().ok()?.parse().ok());
+    match range.map(PositionRange::before) {
+        Some(position) if position <= feed.head => Ok(position),
+        Some(_) => Ok(feed.head),
+        None => Err(unreadable(format!("HEAD {url}: the answer states no positions"))),
+    }
+}
+
+/// The event at a position, as cursors remember it.
+async fn last_event(
+    url: &str,
+    client: Client,
+    feed: OpenFeed,
+    position: Position,
+) -> Result<Option<LastEvent>, CursorsError> {
+    let url: Url = url.parse().map_err(unreadable)?;
+    let mut reader = FeedReader::new(client, url, feed, position, None);
+    in_time(reader.learn_last()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_position_a_word_or_a_time() {
+        for (text, place) in [
+            ("0", MoveTo::Position(Position::ZERO)),
+            ("1200", MoveTo::Position(Position::new(1200).unwrap())),
+            ("beginning", MoveTo::Beginning),
+            ("now", MoveTo::Now),
+            ("1970-01-01T01:00:00+01:00", MoveTo::Time(DateTime::UNIX_EPOCH)),
+        ] {
+            assert_eq!(text.parse(), Ok(place), "{text}");
+        }
+        for text in ["", "-1", "end", "2026-11-01", "99999999999999999999"] {
+            let error = text.parse::<MoveTo>().unwrap_err().to_string();
+            assert!(error.contains("'beginning', 'now'"), "{error}");
+        }
+    }
+}
