@@ -4,8 +4,10 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
-use feed_consumer::{ConfigError, ConsumerError, Ended, StoreError};
+use feed_consumer::{ConfigError, ConsumerError, CursorsError, Ended, StoreError};
 use feed_protocol::Position;
+
+use super::settings::Said;
 
 /// Why the program did not do what it was asked to.
 #[derive(Debug)]
@@ -14,12 +16,21 @@ pub(super) enum Failed {
     CommandLine(Box<clap::Error>),
     /// The command line asks for what does not go together.
     Usage(String),
-    /// A setting is wrong.
-    Config(ConfigError),
     /// The subscription ended before its time.
     Subscription(Box<ConsumerError>),
+    /// A cursor could not be looked at, or moved.
+    Cursors(Box<CursorsError>),
+    /// One of several subscriptions failed.
+    Of {
+        /// Its name.
+        name: String,
+        /// How.
+        failed: Box<Failed>,
+    },
     /// The system does not tell of signals.
     Signals(std::io::Error),
+    /// The answer cannot be written, or read.
+    Output(std::io::Error),
     /// A second signal came.
     Interrupted,
     /// Whoever read the output has left, before the end. The cursor stands here.
@@ -29,6 +40,14 @@ pub(super) enum Failed {
 }
 
 impl Failed {
+    /// The same of the subscription of this name, if it has one.
+    pub(super) fn of(self, name: Option<&str>) -> Self {
+        match name {
+            None => self,
+            Some(name) => Self::Of { name: name.to_owned(), failed: Box::new(self) },
+        }
+    }
+
     /// Says so on standard error, and in the exit code.
     pub(super) fn report(&self) -> ExitCode {
         match self {
@@ -46,13 +65,22 @@ impl Failed {
 
     fn code(&self) -> u8 {
         match self {
-            Self::CommandLine(_) | Self::Usage(_) | Self::Config(_) => 2,
+            Self::CommandLine(_) | Self::Usage(_) => 2,
             Self::Subscription(error) => match &**error {
                 ConsumerError::Store(StoreError::Setup { .. }) => 2,
                 ConsumerError::Handler { .. } => 3,
                 _ => 1,
             },
-            Self::Signals(_) | Self::Interrupted | Self::Examined => 1,
+            Self::Cursors(error) => match &**error {
+                CursorsError::Config(_)
+                | CursorsError::Store(StoreError::Setup { .. })
+                | CursorsError::Unknown { .. }
+                | CursorsError::BeyondHead { .. }
+                | CursorsError::WithoutPositions { .. } => 2,
+                _ => 1,
+            },
+            Self::Of { failed, .. } => failed.code(),
+            Self::Signals(_) | Self::Output(_) | Self::Interrupted | Self::Examined => 1,
             Self::Unread(_) => 4,
         }
     }
@@ -72,24 +100,35 @@ impl fmt::Display for Failed {
         match self {
             Self::CommandLine(error) => f.write_str(&one_line(&error.render().to_string())),
             Self::Usage(message) => f.write_str(message),
-            Self::Config(error) => match error.key() {
-                "url" => write!(f, "URL (FEED_CONSUMER_URL): {}", error.message()),
-                key => {
-                    let (flag, variable) = (key.replace('_', "-"), key.to_ascii_uppercase());
-                    write!(f, "--{flag} (FEED_CONSUMER_{variable}): {}", error.message())
-                }
-            },
             Self::Subscription(error) => {
                 if let ConsumerError::Store(StoreError::Setup { .. }) = &**error {
                     f.write_str("--database (FEED_CONSUMER_DATABASE): ")?;
                 }
                 let error: &ConsumerError = error;
-                chain(f, error)?;
+                write!(f, "{}", Chain(error))?;
                 match error.remedy() {
                     Some(remedy) => write!(f, "; {remedy}"),
                     None => Ok(()),
                 }
             }
+            Self::Cursors(error) => {
+                if let CursorsError::Config(_) | CursorsError::Store(StoreError::Setup { .. }) =
+                    &**error
+                {
+                    f.write_str("--database (FEED_CONSUMER_DATABASE): ")?;
+                }
+                let error: &CursorsError = error;
+                write!(f, "{}", Chain(error))?;
+                match error {
+                    CursorsError::Unreadable(_) => {
+                        f.write_str("; check the address and the server, and try again")
+                    }
+                    CursorsError::Discontinuity(error) => write!(f, "; {}", error.remedy()),
+                    _ => Ok(()),
+                }
+            }
+            Self::Of { name, failed } => write!(f, "subscription {name:?}: {failed}"),
+            Self::Output(error) => write!(f, "the terminal or the pipe failed: {error}"),
             Self::Signals(error) => write!(f, "the system does not tell of signals: {error}"),
             Self::Unread(position) => write!(
                 f,
@@ -104,15 +143,19 @@ impl fmt::Display for Failed {
     }
 }
 
-/// An error and all its causes.
-fn chain(f: &mut fmt::Formatter<'_>, error: &dyn Error) -> fmt::Result {
-    write!(f, "{error}")?;
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        write!(f, ": {error}")?;
-        cause = error.source();
+/// An error and all its causes, in one line.
+pub(super) struct Chain<'a>(pub(super) &'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The message and the tips of clap, without its usage.
@@ -143,7 +186,13 @@ impl From<clap::Error> for Failed {
 
 impl From<ConfigError> for Failed {
     fn from(error: ConfigError) -> Self {
-        Self::Config(error)
+        Self::Usage(format!("{}: {}", Said::Flags.key(error.key()), error.message()))
+    }
+}
+
+impl From<CursorsError> for Failed {
+    fn from(error: CursorsError) -> Self {
+        Self::Cursors(Box::new(error))
     }
 }
 

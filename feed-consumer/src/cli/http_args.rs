@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use clap::Args;
 use feed_consumer::HttpOptions;
+use serde::{Deserialize, Deserializer};
 
 const HEADING: &str = "Requests";
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args, Deserialize)]
 #[command(next_help_heading = HEADING)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct HttpArgs {
     /// A file that holds the bearer token for the feed's server; it is read again when it changes
     ///
@@ -19,6 +21,7 @@ pub(super) struct HttpArgs {
     token_file: Option<PathBuf>,
     // By the variable alone: other users of the machine can see the arguments of a program.
     #[arg(long, hide = true, env = "FEED_CONSUMER_TOKEN", hide_env_values = true)]
+    #[serde(skip)]
     token: Option<String>,
     /// An origin such as https://archive.example to which links and redirects may lead as well
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "FEED_CONSUMER_ALLOW_ORIGIN")]
@@ -36,6 +39,7 @@ pub(super) struct HttpArgs {
         value_parser = duration,
         env = "FEED_CONSUMER_CONNECT_TIMEOUT"
     )]
+    #[serde(deserialize_with = "some_duration")]
     connect_timeout: Option<Duration>,
     /// How long an answer may take to begin, beyond the time that the server was asked to wait
     /// [default: 30s]
@@ -45,6 +49,7 @@ pub(super) struct HttpArgs {
         value_parser = duration,
         env = "FEED_CONSUMER_FIRST_BYTE_TIMEOUT"
     )]
+    #[serde(deserialize_with = "some_duration")]
     first_byte_timeout: Option<Duration>,
     /// How long an answer may stand still [default: 30s]
     #[arg(
@@ -53,12 +58,14 @@ pub(super) struct HttpArgs {
         value_parser = duration,
         env = "FEED_CONSUMER_BETWEEN_BYTES_TIMEOUT"
     )]
+    #[serde(deserialize_with = "some_duration")]
     between_bytes_timeout: Option<Duration>,
 }
 
 /// Where documents are kept.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args, Deserialize)]
 #[command(next_help_heading = HEADING)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct CacheArgs {
     /// A folder in which full pages are kept, for other groups and for reading again
     #[arg(long, value_name = "FOLDER", env = "FEED_CONSUMER_CACHE_DIR")]
@@ -102,6 +109,20 @@ impl HttpArgs {
     }
 }
 
+impl HttpArgs {
+    /// Whether nothing is said.
+    pub(super) fn is_empty(&self) -> bool {
+        self.token_file.is_none()
+            && self.token.is_none()
+            && self.allow_origin.is_empty()
+            && self.proxy.is_none()
+            && self.ca_file.is_none()
+            && self.connect_timeout.is_none()
+            && self.first_byte_timeout.is_none()
+            && self.between_bytes_timeout.is_none()
+    }
+}
+
 impl CacheArgs {
     /// With a cache, if there is a place for it.
     pub(super) fn add_to(&self, options: HttpOptions) -> HttpOptions {
@@ -114,6 +135,11 @@ impl CacheArgs {
             None => options,
         }
     }
+
+    /// Whether nothing is said.
+    pub(super) fn is_empty(&self) -> bool {
+        self.cache_dir.is_none() && self.cache_size_mib.is_none()
+    }
 }
 
 /// A time that is not nothing.
@@ -123,4 +149,10 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         Ok(_) => Err("no request succeeds in no time: use a duration such as '10s'".to_owned()),
         Err(error) => Err(format!("{error}: use a duration such as '10s'")),
     }
+}
+
+/// The same in a file.
+fn some_duration<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(text)?;
+    duration(&text).map(Some).map_err(serde::de::Error::custom)
 }

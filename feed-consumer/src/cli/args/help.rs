@@ -1,0 +1,128 @@
+//! Texts of the help that are longer than a line.
+
+/// The heading of what is done with events.
+pub(super) const SINKS: &str = "What is done with events (one of --print, --exec, --forward)";
+
+/// Below `feed-consumer --help`.
+pub(super) const PROGRAM: &str = "\
+Begin here, with a feed of your own or of others:
+  # See what is in a feed; the second time, only what is new
+  feed-consumer run http://127.0.0.1:3000/feeds/orders --print --until-idle
+
+  # Run a command for each event, for ever; Ctrl-C ends it after the event in hand
+  feed-consumer run http://127.0.0.1:3000/feeds/orders --group billing --exec './bill.sh'
+
+  # Post each event to a service
+  feed-consumer run http://127.0.0.1:3000/feeds/orders --group shop \\
+    --forward https://shop.example/hooks/orders --forward-secret-file secret.txt
+
+  # What may be relied on of a feed
+  feed-consumer doctor https://blog.example/feed.xml
+
+  # Several subscriptions in one process
+  feed-consumer config example > consumer.toml
+  feed-consumer run --config consumer.toml
+
+  # How far each has come; handle everything again
+  feed-consumer cursor show
+  feed-consumer cursor set http://127.0.0.1:3000/feeds/orders --group billing --to beginning
+
+A feed is the address of its current document (see `feed-server --help`), or of an Atom document of
+other software. A cursor, kept in ./consumer.db, is how far a group has come in a feed. It moves
+once an event is handled: nothing is lost, and after a crash the last events are handled again.
+
+Each option has a variable: a flag goes before it, and it before the file of --config.
+
+Exit codes:
+  0  ended as asked: everything handled (--until-idle), or SIGTERM or SIGINT
+  1  the subscription cannot go on; one line says what, where, and the remedy
+  2  the command line or the configuration is wrong
+  3  an event could not be handled: its failure is permanent, or lasted too long (--give-up-after)
+  4  nobody reads the output of --print any more; what was not taken is written again next time";
+
+/// Below `feed-consumer run --help`.
+pub(super) const RUN: &str = "\
+Examples:
+  # Follow a feed, one event in JSON a line
+  feed-consumer run http://127.0.0.1:3000/feeds/orders --print
+
+  # Run a command for each event, as the group `billing`, which has a cursor of its own
+  feed-consumer run http://127.0.0.1:3000/feeds/orders --group billing --exec './bill.sh'
+
+  # From cron: handle what is new, and end
+  feed-consumer run http://127.0.0.1:3000/feeds/orders --until-idle --exec './bill.sh'
+
+  # Post each event to a service, with a token; only what comes from now on
+  feed-consumer run http://127.0.0.1:3000/feeds/orders --group shop --from now \\
+    --forward https://shop.example/hooks/orders --forward-token-file token.txt
+
+  # What happens to an entity, with jq
+  feed-consumer run http://127.0.0.1:3000/feeds/orders --print --until-idle --group look \\
+    | jq 'select(.subject == \"order-42\")'
+
+With --config FILE, every subscription of the file runs until one fails or a signal comes. Then
+--database, --from, --schedule, --until-idle and --give-up-after go before what the file says, for
+all of them; everything else is in the file.
+
+Exit codes:
+  0  ended as asked: everything handled (--until-idle), or SIGTERM or SIGINT
+  1  the subscription cannot go on; one line says what, where, and the remedy
+  2  the command line or the configuration is wrong
+  3  an event could not be handled: its failure is permanent, or lasted too long (--give-up-after)
+  4  nobody reads the output of --print any more; what was not taken is written again next time
+
+The event in hand is finished at the first SIGTERM or SIGINT, within ten seconds; the second ends
+the program at once.";
+
+/// Of `--schedule`, in a line.
+pub(super) const SCHEDULE_SHORT: &str = "\
+When to ask for news: `live` (the server answers when there is some), or `every:5s` [default: live]";
+
+/// Of `--schedule`.
+pub(super) const SCHEDULE: &str = SCHEDULE_SHORT;
+
+/// Of `--exec`.
+pub(super) const EXEC: &str = "\
+Run a command (through sh -c) for each event
+
+The event is on its standard input, as a CloudEvent in JSON, and its attributes are in its
+environment: FEED_EVENT_POSITION, FEED_EVENT_UPDATED, FEED_EVENT_ID, FEED_EVENT_SOURCE,
+FEED_EVENT_TYPE, and if it has them FEED_EVENT_SUBJECT, FEED_EVENT_TIME,
+FEED_EVENT_DATACONTENTTYPE, FEED_EVENT_DATASCHEMA, and FEED_EVENT_EXT_NAME for an extension `name`.
+
+Exit status 0 means handled. After any other, the event is tried again, at first soon, then more
+and more seldom, and the events after it wait.";
+
+/// Of `--forward`.
+pub(super) const FORWARD: &str = "\
+Post each event to this address, as a CloudEvent in binary mode
+
+The attributes are in the fields ce-id, ce-source, ce-type and so on, the data is the body, and
+feed-position says where the event stands in its feed. One event is under way at a time, in order.
+
+Answers 2xx mean handled. So do 409 (the target has the event already) and 410 (it wants it no
+more), which are counted and said at the end. After 408, 425, 429, 5xx, or none, the event is tried
+again, at first soon, then more and more seldom, and not before a Retry-After is over. Any other
+answer ends the subscription with exit code 3; so does a redirect, which is not followed.
+
+After a crash, or when an answer was lost, an event is posted again: the target tells events by
+ce-source and ce-id.";
+
+/// Below `feed-consumer cursor --help`.
+pub(super) const CURSOR: &str = "\
+Examples:
+  feed-consumer cursor show
+  feed-consumer cursor show --json | jq 'select(.behind > 1000)'
+  feed-consumer cursor set http://127.0.0.1:3000/feeds/orders --group billing --to beginning
+  feed-consumer cursor set http://127.0.0.1:3000/feeds/orders --to 1200 --database billing.db
+  feed-consumer cursor set http://127.0.0.1:3000/feeds/orders --to 2026-11-01T08:00:00Z
+  feed-consumer cursor reset http://127.0.0.1:3000/feeds/orders --group billing --yes";
+
+/// Below `cursor set --help` and `cursor reset --help`.
+pub(super) const CURSOR_MOVED: &str = "\
+It says first how many events will be handled again or passed over, and asks. Where there is no
+terminal to ask on, it does nothing without --yes (exit code 2).
+
+Stop the consumer first. One that runs meanwhile notices at its next event that its cursor was moved
+by somebody else, and ends with exit code 1; started again, it goes on from the new place. If the
+cursor moves while you are being asked, nothing is changed.";
