@@ -5,10 +5,13 @@
 
 mod cli_publish;
 mod cli_serve;
+mod consumer_config;
 mod consumer_crash;
+mod consumer_cursor;
 mod consumer_exec;
 mod consumer_faults;
 mod consumer_foreign;
+mod consumer_forward;
 mod consumer_hostile;
 mod consumer_http;
 mod consumer_run;

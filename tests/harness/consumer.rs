@@ -69,6 +69,19 @@ impl Subscription {
         shell
     }
 
+    /// Runs `feed-consumer cursor` on its database, with these arguments.
+    pub async fn cursor(&self, arguments: &[&str]) -> Ended {
+        run(self.program(&[&["cursor"], arguments, &["--database", "consumer.db"]].concat())).await
+    }
+
+    /// `feed-consumer` with these arguments alone, in the folder of its database.
+    #[must_use]
+    pub fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = command(binaries::feed_consumer());
+        command.current_dir(self.home.path()).args(arguments);
+        command
+    }
+
     /// Starts it.
     #[must_use]
     pub fn start(&self, arguments: &[&str]) -> Process {

@@ -13,6 +13,7 @@
 //! - [`consumer`]: `feed-consumer`, with a database of its own
 //! - [`site`]: other software that serves a document
 //! - [`faulty`]: a feed server that fails as it is told to
+//! - [`target`]: where events are forwarded to
 //! - [`tls`]: a private certificate authority
 //! - [`forward_proxy`]: a proxy that a client is told to use
 //! - [`cutter`]: a proxy that ends connections to PostgreSQL while they commit
@@ -45,6 +46,7 @@ pub mod server;
 pub mod site;
 pub mod small_disk;
 pub mod sse;
+pub mod target;
 pub mod tls;
 pub mod tools;
 pub mod wait;

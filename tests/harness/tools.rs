@@ -51,6 +51,23 @@ pub async fn python(script: &str, arguments: &[&str], input: &[u8]) -> String {
     stdout
 }
 
+/// The same command on a terminal of its own: what is on its standard input is typed there, and
+/// what the terminal shows is on standard output.
+///
+/// # Panics
+///
+/// When Python is not installed.
+#[must_use]
+pub fn on_a_terminal(command: &Command) -> Command {
+    let mut on_a_terminal = tool("python3", "python3");
+    on_a_terminal.arg(workspace().join("tests/python/terminal.py"));
+    on_a_terminal.arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        on_a_terminal.current_dir(folder);
+    }
+    on_a_terminal
+}
+
 /// `PATH`, and the folders where Debian keeps servers, which are not on everybody's path.
 fn search_path() -> OsString {
     let path = std::env::var_os("PATH").unwrap_or_default();
