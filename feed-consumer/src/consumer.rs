@@ -150,7 +150,8 @@ impl<H: Handler> Consumer<H> {
         let known = Progress { position, head: head.max(position), handled: 0 };
         self.progress.send_replace(known);
         let (sender, news) = mpsc::channel(READ_AHEAD);
-        let reader = tokio::spawn(reading::read(source, self.pace, sender).in_current_span());
+        let reader =
+            tokio::spawn(reading::read(source, self.pace.clone(), sender).in_current_span());
         let _reader = AbortOnDrop(reader.abort_handle());
         let cursor = Cursor::new(store, subscription, place, self.window);
         let shutdown = Shutdown::new(shutdown, self.grace);

@@ -46,7 +46,10 @@ pub use reading::error::Discontinuity;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub use reading::fuzzing::read_answer;
+pub use schedule::adaptive::Adaptive;
 pub use schedule::backoff::Backoff;
+pub use schedule::cron::Cron;
+pub use schedule::timetable::{Situation, Timetable, When};
 pub use schedule::{InvalidSchedule, Schedule};
 pub use store::StoreError;
 pub use worker::{ConsumerError, Ended, Progress, Summary};

@@ -8,6 +8,8 @@
 //! - [`opening`]: what stands at an address
 //! - [`feed`]: a feed with positions: pages, then the tail
 //! - [`document`]: a single Atom document of other software
+//! - [`stream`]: a stream of server-sent events
+//! - [`silence`]: how long to wait after an answer without news
 //! - [`contiguity`]: proof that a document leaves nothing out
 //! - [`addresses`]: where pages and tails are
 //! - [`links`]: the links in header fields
@@ -29,21 +31,26 @@ pub(crate) mod opening;
 pub(crate) mod retry_after;
 #[cfg(test)]
 pub(crate) mod scripted;
+mod silence;
+pub(crate) mod stream;
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tracing::{info, warn};
+use xxhash_rust::xxh3::Xxh3Default;
 
 use self::document::{DocumentNews, DocumentReader};
 use self::error::{Discontinuity, ReadError};
-use self::feed::{FeedNews, FeedReader, Reading};
+use self::feed::{FeedNews, FeedReader, Reading, Rest};
+use self::silence::Silence;
 use crate::schedule::Schedule;
 use crate::schedule::failures::{Failures, Patience};
 
-/// A live subscription asks at most once in this time while it hears nothing, should a server
-/// answer at once that was asked to wait.
-const LIVE_PAUSE: Duration = Duration::from_secs(1);
+/// How long a live subscription waits before it asks for a document of other software again.
+const LIVE_DOCUMENT: Duration = Duration::from_secs(60);
 
 /// Where events come from.
 #[derive(Debug)]
@@ -66,7 +73,7 @@ pub(crate) enum News {
 }
 
 /// How to read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Pace {
     /// When to ask for news.
     pub(crate) schedule: Schedule,
@@ -91,20 +98,38 @@ pub(crate) enum ReadingEnded {
     },
 }
 
+impl News {
+    /// Tells news from the same again: there are servers that send a document whole every time.
+    fn mark(&self) -> u64 {
+        let mut hasher = Xxh3Default::new();
+        match self {
+            Self::Feed(news) => news.through.get().hash(&mut hasher),
+            Self::Document(news) => {
+                for entry in &news.entries {
+                    (&entry.iri, entry.updated).hash(&mut hasher);
+                }
+            }
+            Self::Idle => {}
+        }
+        hasher.finish()
+    }
+}
+
 impl Source {
-    /// Asks once; `None` when there is nothing new, with how long a live subscription should wait
-    /// before it asks again.
-    async fn ask(&mut self, pace: Pace) -> Result<Result<News, Duration>, ReadError> {
+    /// Asks once.
+    async fn ask(&mut self, pace: &Pace) -> Result<Result<News, Silence>, ReadError> {
         match self {
             Self::Feed(reader) => {
-                let wait = pace.schedule.long_poll().filter(|_| !pace.until_idle);
-                Ok(match reader.read(wait).await? {
+                let live = pace.schedule.is_live() && !pace.until_idle;
+                Ok(match reader.read(live).await? {
                     Reading::News(news) => Ok(News::Feed(news)),
-                    Reading::Nothing(after) => Err(LIVE_PAUSE.saturating_sub(after)),
+                    Reading::Nothing(live) => Err(Silence { live, fresh_for: Duration::ZERO }),
                 })
             }
             Self::Document(reader) => {
-                Ok(reader.read().await?.map(News::Document).ok_or_else(|| reader.pause()))
+                let news = reader.read().await?.map(News::Document);
+                let (live, fresh_for) = (Rest::For(LIVE_DOCUMENT), reader.fresh_for());
+                Ok(news.ok_or(Silence { live, fresh_for }))
             }
         }
     }
@@ -117,19 +142,28 @@ pub(crate) async fn read(
     news: mpsc::Sender<Result<News, ReadingEnded>>,
 ) {
     let mut failures = Failures::new(pace.patience);
+    let mut last_news = Instant::now();
+    let mut last_mark = 0;
     loop {
-        let told = match source.ask(pace).await {
+        let told = match source.ask(&pace).await {
             Ok(answer) => {
                 recovered(&mut failures);
                 match answer {
-                    Ok(found) => news.send(Ok(found)).await,
+                    Ok(found) => {
+                        let mark = found.mark();
+                        let told = news.send(Ok(found)).await;
+                        if std::mem::replace(&mut last_mark, mark) != mark {
+                            last_news = Instant::now();
+                        }
+                        told
+                    }
                     Err(_) if pace.until_idle => {
                         // When the worker is gone, nobody asks.
                         let _ = news.send(Ok(News::Idle)).await;
                         return;
                     }
-                    Err(live) => {
-                        tokio::time::sleep(pace.schedule.pause(live)).await;
+                    Err(silence) => {
+                        silence.lasts(&pace.schedule, last_news).await;
                         Ok(())
                     }
                 }

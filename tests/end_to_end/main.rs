@@ -14,6 +14,7 @@ mod consumer_foreign;
 mod consumer_forward;
 mod consumer_hostile;
 mod consumer_http;
+mod consumer_live;
 mod consumer_run;
 mod consumer_stops;
 mod crash;

@@ -16,6 +16,7 @@
 //! - [`target`]: where events are forwarded to
 //! - [`tls`]: a private certificate authority
 //! - [`forward_proxy`]: a proxy that a client is told to use
+//! - [`gateway`]: a gateway that treats what lasts in a manner of its own
 //! - [`cutter`]: a proxy that ends connections to PostgreSQL while they commit
 //! - [`small_disk`]: a disk that is soon full
 //! - [`tools`]: programs that know nothing of this project
@@ -35,6 +36,7 @@ pub mod events;
 pub mod faulty;
 pub mod follow;
 pub mod forward_proxy;
+pub mod gateway;
 pub mod http;
 pub mod mounted;
 pub mod postgres;

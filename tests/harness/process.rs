@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -133,6 +134,22 @@ impl Process {
             .args(["-c", "kill -s \"$0\" \"$1\"", signal, &self.child.id().to_string()])
             .status();
         assert!(sent.is_ok_and(|status| status.success()), "{} is gone", self.name);
+    }
+
+    /// How much time of processors it has used.
+    ///
+    /// # Panics
+    ///
+    /// When it is gone.
+    #[must_use]
+    pub fn cpu_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        let stat = stat.expect("it runs");
+        // Behind the name, which may hold anything, utime and stime are the 12th and 13th fields
+        // (proc(5)), in hundredths of a second.
+        let fields = stat.rsplit_once(") ").expect("a name in parentheses").1.split(' ');
+        let ticks = fields.skip(11).take(2).map(|it| it.parse::<u64>().expect("a number"));
+        Duration::from_millis(ticks.sum::<u64>() * 10)
     }
 
     /// Ends it with SIGKILL, and returns all that it wrote to standard output.

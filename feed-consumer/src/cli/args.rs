@@ -9,6 +9,7 @@
 //! - [`help`]: texts of the help that are longer than a line
 
 pub(super) mod cursor;
+pub(super) mod document;
 pub(super) mod environment;
 pub(super) mod forward;
 mod help;

@@ -105,6 +105,9 @@ pub(super) fn prepare(
         schedule,
         until_idle,
         give_up_after,
+        updates,
+        vanished,
+        max_pages,
         sink,
         http,
     } = subscription;
@@ -114,7 +117,13 @@ pub(super) fn prepare(
         .start(from)
         .schedule(schedule)
         .until_idle(until_idle)
+        .updates(updates)
+        .vanished(vanished)
         .http(http);
+    let builder = match max_pages {
+        Some(count) => builder.max_pages(count),
+        None => builder,
+    };
     let builder = match give_up_after {
         Some(limit) => builder.give_up_after(limit.0),
         None => builder,

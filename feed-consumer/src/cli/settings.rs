@@ -13,7 +13,7 @@ mod sink;
 use std::fmt;
 use std::path::PathBuf;
 
-use feed_consumer::{HttpOptions, Schedule, Start};
+use feed_consumer::{HttpOptions, Schedule, Start, Updates, Vanished};
 use url::Url;
 
 use self::draft::Draft;
@@ -35,6 +35,9 @@ pub(super) struct Subscription {
     pub(super) schedule: Schedule,
     pub(super) until_idle: bool,
     pub(super) give_up_after: Option<GiveUpAfter>,
+    pub(super) updates: Updates,
+    pub(super) vanished: Vanished,
+    pub(super) max_pages: Option<u32>,
     pub(super) sink: Sink,
     /// How requests for the feed are made.
     pub(super) http: HttpOptions,

@@ -145,10 +145,13 @@ impl<H> ConsumerBuilder<H> {
         self
     }
 
-    /// When to ask for news. Live, if not set.
+    /// When to ask for news: one of the schedules that there are, or a [`Timetable`] of your own.
+    /// Live, if not set.
+    ///
+    /// [`Timetable`]: crate::Timetable
     #[must_use]
-    pub const fn schedule(mut self, schedule: Schedule) -> Self {
-        self.schedule = schedule;
+    pub fn schedule(mut self, schedule: impl Into<Schedule>) -> Self {
+        self.schedule = schedule.into();
         self
     }
 

@@ -5,6 +5,7 @@ mod discontinuities;
 mod documents;
 mod faults;
 mod handlers;
+mod live;
 mod pages;
 mod reading;
 

@@ -14,6 +14,7 @@
 //! - [`body`]: the whole of an answer's body, or why not
 //! - [`cache`]: documents kept on disk (RFC 9111)
 //! - [`connection`]: over which connection an answer came
+//! - [`stream`]: an answer whose body is read piece by piece
 
 mod body;
 mod cache;
@@ -24,6 +25,7 @@ mod limits;
 pub(crate) mod options;
 pub(crate) mod probe;
 mod redirect;
+mod stream;
 
 use std::error::Error;
 use std::sync::Once;
@@ -45,6 +47,7 @@ use self::options::HttpOptions;
 use self::redirect::Origins;
 use super::error::ReadError;
 use super::retry_after::retry_after;
+use super::stream::MEDIA_TYPE as EVENT_STREAM;
 use crate::clock;
 use crate::store::Validators;
 
@@ -52,6 +55,7 @@ pub(crate) use connection::ConnectionId;
 pub(crate) use credentials::take_credentials;
 pub(crate) use limits::Limits;
 pub(crate) use redirect::is_loopback;
+pub(crate) use stream::StreamBody;
 
 /// The preferences of a request (RFC 7240).
 const PREFER: HeaderName = HeaderName::from_static("prefer");
@@ -225,8 +229,9 @@ impl Client {
     ) -> Result<reqwest::Response, ReadError> {
         let limit = self.limits.first_byte + request.wait.unwrap_or_default();
         let mut headers = self.headers(request);
-        if method == Method::HEAD {
-            // Nobody unpacks a body that does not come, so no server need pack it.
+        if method == Method::HEAD || request.accept == EVENT_STREAM {
+            // Nobody unpacks a body that does not come, so no server need pack it; and what is
+            // packed may wait for more to pack, which a stream must not.
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         Ok(self.exchange(method, request.url, &headers, limit).await?.response)
@@ -282,9 +287,7 @@ impl Response {
 impl Document {
     /// The media type, without its parameters and in lower case.
     pub(crate) fn media_type(&self) -> String {
-        let value = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default();
-        essence.trim().to_ascii_lowercase()
+        media_type(&self.headers)
     }
 
     /// What makes the next request for the document conditional.
@@ -292,6 +295,13 @@ impl Document {
         let text = |name| Some(self.headers.get(name)?.to_str().ok()?.to_owned());
         Validators { etag: text(ETAG), last_modified: text(LAST_MODIFIED) }
     }
+}
+
+/// The media type that header fields state, without its parameters and in lower case.
+fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
 }
 
 /// Chooses ring as the TLS library of this process, unless the program has chosen one.

@@ -13,6 +13,10 @@ pub(crate) enum Gap {
     Outside { range: PositionRange, position: Position },
     #[error("position {next} stands behind position {previous}: they are not in order")]
     Order { previous: Position, next: Position },
+    #[error(
+        "position {next} comes behind position {previous}: what is between is left out, or it comes again"
+    )]
+    Stream { previous: Position, next: Position },
 }
 
 /// The events after the cursor, oldest first, of a document that covers a range and holds these
@@ -49,6 +53,21 @@ pub(crate) fn after_cursor(
     }
     events.retain(|recorded| recorded.position > cursor);
     Ok(events)
+}
+
+/// That an event of a stream comes right behind what was read before it; under a filter, anywhere
+/// behind it.
+pub(crate) fn event_joins(cursor: Position, next: Position, filtered: bool) -> Result<(), Gap> {
+    joins(if filtered { next > cursor } else { next == cursor.next() }, cursor, next)
+}
+
+/// That a stream stands where it was read to; under a filter, or behind that.
+pub(crate) fn mark_joins(cursor: Position, next: Position, filtered: bool) -> Result<(), Gap> {
+    joins(if filtered { next >= cursor } else { next == cursor }, cursor, next)
+}
+
+fn joins(it_does: bool, previous: Position, next: Position) -> Result<(), Gap> {
+    if it_does { Ok(()) } else { Err(Gap::Stream { previous, next }) }
 }
 
 #[cfg(test)]
@@ -114,5 +133,16 @@ mod tests {
         assert_eq!(filtered(0, "1-9", &[]).unwrap().len(), 0);
         assert!(filtered(0, "1-9", &[3, 10]).is_err());
         assert!(filtered(0, "2-9", &[3]).is_err());
+    }
+
+    #[test]
+    fn a_stream_goes_on_where_it_was_read_to() {
+        let joins = |join: fn(Position, Position, bool) -> Result<(), Gap>, filtered| {
+            [3, 4, 5, 6, 7].map(|next| join(at(5), at(next), filtered).is_ok())
+        };
+        assert_eq!(joins(event_joins, false), [false, false, false, true, false]);
+        assert_eq!(joins(event_joins, true), [false, false, false, true, true]);
+        assert_eq!(joins(mark_joins, false), [false, false, true, false, false]);
+        assert_eq!(joins(mark_joins, true), [false, false, true, true, true]);
     }
 }

@@ -39,9 +39,6 @@ use crate::store::{CursorStore, Subscription, Validators};
 pub(crate) use news::{DocumentEnd, DocumentEntry, DocumentNews};
 pub(crate) use walk::older;
 
-/// How long to wait before asking again, unless the document stays fresh for longer.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(60);
-
 /// Reads a feed of other software whenever its document changes.
 #[derive(Debug)]
 pub(crate) struct DocumentReader {
@@ -51,7 +48,7 @@ pub(crate) struct DocumentReader {
     opened: Option<FirstAnswer>,
     /// Whether the document was handed on since the last pause.
     handed_on: bool,
-    pause: Duration,
+    fresh_for: Duration,
     /// What the store knows; `None` before it was asked.
     progress: Option<Progress>,
 }
@@ -99,13 +96,20 @@ impl DocumentReader {
             FirstAnswer::Document(document) => (Validators::default(), &document.headers),
             FirstAnswer::NotModified(validators, headers) => (validators.clone(), headers),
         };
-        let pause = pause(headers);
-        Self { place, validators, pause, opened: Some(opened), handed_on: false, progress: None }
+        let fresh_for = fresh_for(headers);
+        Self {
+            place,
+            validators,
+            fresh_for,
+            opened: Some(opened),
+            handed_on: false,
+            progress: None,
+        }
     }
 
-    /// How long a live subscription waits before it asks again.
-    pub(crate) const fn pause(&self) -> Duration {
-        self.pause
+    /// For how long the document stays fresh, as its server says.
+    pub(crate) const fn fresh_for(&self) -> Duration {
+        self.fresh_for
     }
 
     /// Reads on: the next page, or the document. `None` if the document has not changed, or has
@@ -176,7 +180,7 @@ impl DocumentReader {
     fn hand_on_document(&mut self, document: OpenDocument, ids: Vec<String>) -> DocumentNews {
         let updates = self.place.settings.updates;
         self.handed_on = true;
-        self.pause = pause(&document.headers);
+        self.fresh_for = fresh_for(&document.headers);
         self.validators = document.validators.clone();
         let validators = document.validators.clone();
         let progress = self.progress();
@@ -193,7 +197,7 @@ impl DocumentReader {
         let DocumentPlace { client, url, subscription, .. } = &self.place;
         let (id, opened) = match open_document(client, url, &self.validators).await? {
             Opened::NotModified(headers) => {
-                self.pause = pause(&headers);
+                self.fresh_for = fresh_for(&headers);
                 return Ok(None);
             }
             Opened::Document(document) => (document.document.id.clone(), Some(document)),
@@ -254,9 +258,8 @@ impl Progress {
     }
 }
 
-/// The server may slow us down, and not hurry us.
-fn pause(headers: &HeaderMap) -> Duration {
-    max_age(headers).unwrap_or_default().max(SHORTEST_PAUSE)
+fn fresh_for(headers: &HeaderMap) -> Duration {
+    max_age(headers).unwrap_or_default()
 }
 
 /// The ids of a document's entries, in its order.

@@ -172,11 +172,11 @@ impl Discontinuity {
                  owner make one, then read it with another group name or another cursor database"
             }
             Self::Vanished { .. } => {
-                "set `vanished` to `oldest` to go on with the oldest entry that is left, or to `now` \
+                "set `vanished` (--vanished) to `oldest` to go on with the oldest entry that is left, or to `now` \
                  to go on with what comes from now on (it is `fail`)"
             }
             Self::TooManyPages { .. } => {
-                "set `max_pages` higher, or begin with what comes from now on"
+                "set `max_pages` (--max-pages) higher, or begin with what comes from now on"
             }
             Self::Gone { .. } => "ask the feed's owner where it has gone, and name that address",
         }

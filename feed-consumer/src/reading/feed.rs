@@ -2,16 +2,22 @@
 //!
 //! Pages are what caches keep and what servers have at hand ready made, so they serve to catch
 //! up; a tail is made for one reader, and serves to follow. A page that cannot be read, because
-//! it is too large or a cache has spoilt it, is read as tails.
-
+//! it is too large or a cache has spoilt it, is read as tails. Once nothing more is known, a live
+//! subscription waits for news by stream or long poll.
 //!
 //! # Layout
 //!
 //! - [`documents`]: gets pages and tails, and tells what is wrong with them
 //! - [`look`]: whether the last event is still what it was
+//! - [`follow`]: waits for news, by the best way that there is
+//! - [`ways`]: which ways there are, and which of them work
+//! - [`streamed`]: follows the stream of events
 
 mod documents;
+mod follow;
 mod look;
+mod streamed;
+mod ways;
 
 use std::time::Duration;
 
@@ -22,6 +28,8 @@ use url::Url;
 
 use self::documents::{Answer, Wanted};
 use self::look::{Found, Last};
+use self::streamed::Following;
+use self::ways::Ways;
 use super::client::Client;
 use super::error::{Discontinuity, ReadError};
 use super::opening::{OpenFeed, Opened, open};
@@ -47,6 +55,10 @@ pub(crate) struct FeedReader {
     said_too_large: bool,
     /// What the feed said of itself; `None` after an interruption.
     standing: Option<Standing>,
+    /// How news come, if the subscription is live.
+    ways: Ways,
+    /// The stream of events, while it is open.
+    following: Option<Following>,
 }
 
 #[derive(Debug)]
@@ -63,8 +75,31 @@ struct Standing {
 pub(crate) enum Reading {
     /// Events, or at least a further position.
     News(FeedNews),
-    /// Nothing new. The server took this long to say so.
-    Nothing(Duration),
+    /// Nothing new.
+    Nothing(Rest),
+}
+
+/// When a live subscription asks again after an answer without news.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// After this time, in which the server has already waited.
+    For(Duration),
+    /// As often as is seemly of someone who has to ask again and again.
+    Seemly,
+}
+
+/// What a tail had to say.
+#[derive(Debug)]
+enum Tail {
+    /// Events, or at least a further position.
+    News(FeedNews),
+    /// Nothing new.
+    Nothing {
+        /// How long the answer took.
+        took: Duration,
+        /// Whether the server says that it has held the request.
+        is_held: bool,
+    },
 }
 
 /// Events of a feed, oldest first.
@@ -98,6 +133,8 @@ impl FeedReader {
             pages_failed: false,
             said_too_large: false,
             standing: Some(Standing::new(feed, position)),
+            ways: Ways::new(),
+            following: None,
         }
     }
 
@@ -106,19 +143,25 @@ impl FeedReader {
         self.standing.as_ref().map_or(self.position, |it| it.feed.head.max(self.position))
     }
 
-    /// Reads on. With `wait`, the server may wait so long for news.
+    /// Reads on. If `live`, it waits until there is news.
     ///
     /// After an error, the next call begins by looking whether it is still the same feed.
-    pub(crate) async fn read(&mut self, wait: Option<Duration>) -> Result<Reading, ReadError> {
-        let result = self.read_on(wait).await;
+    pub(crate) async fn read(&mut self, live: bool) -> Result<Reading, ReadError> {
+        let result = self.read_on(live).await;
         if result.is_err() {
-            self.standing = None;
-            self.last.interrupt();
+            self.interrupt();
         }
         result
     }
 
-    async fn read_on(&mut self, wait: Option<Duration>) -> Result<Reading, ReadError> {
+    /// Something may have happened to the feed.
+    fn interrupt(&mut self) {
+        self.standing = None;
+        self.following = None;
+        self.last.interrupt();
+    }
+
+    async fn read_on(&mut self, live: bool) -> Result<Reading, ReadError> {
         if self.standing.is_none() {
             self.standing = Some(self.reconnect().await?);
         }
@@ -130,7 +173,13 @@ impl FeedReader {
         if let Some(news) = self.read_page().await? {
             return Ok(Reading::News(news));
         }
-        self.read_tail(wait).await
+        if live {
+            return self.follow().await;
+        }
+        Ok(match self.read_tail(None).await? {
+            Tail::News(news) => Reading::News(news),
+            Tail::Nothing { .. } => Reading::Nothing(Rest::Seemly),
+        })
     }
 
     /// Learns what stands at the position where reading begins, so that it is known again later.
@@ -200,7 +249,7 @@ impl FeedReader {
             Wanted { url: &url, after: position, wait: None, validators: None, fresh: false };
         let run = match self.get(wanted).await {
             Ok(Answer::Run(run)) => run,
-            Ok(Answer::NotModified(_)) => return Ok(None),
+            Ok(Answer::NotModified { .. }) => return Ok(None),
             Err(error @ ReadError::TooLarge { .. }) => {
                 if !std::mem::replace(&mut self.said_too_large, true) {
                     info!("{error}: reading shorter runs of events (tails) instead of pages");
@@ -218,7 +267,8 @@ impl FeedReader {
         Ok(is_news.then(|| self.passed(run.events, run.range.last(), found)))
     }
 
-    async fn read_tail(&mut self, wait: Option<Duration>) -> Result<Reading, ReadError> {
+    /// Reads the tail. With `wait`, the server may wait so long for news.
+    async fn read_tail(&mut self, wait: Option<Duration>) -> Result<Tail, ReadError> {
         let position = self.position;
         let standing = self.standing();
         let url = standing.feed.addresses.tail(position);
@@ -228,9 +278,9 @@ impl FeedReader {
         let wanted = Wanted { url: &url, after: position, wait, validators, fresh: false };
         let answer = self.get(wanted).await?;
         let took = asked.elapsed();
-        let (connection, is_news) = match &answer {
-            Answer::Run(run) => (run.connection, run.range.last() > position),
-            Answer::NotModified(connection) => (*connection, false),
+        let (connection, is_held, is_news) = match &answer {
+            Answer::Run(run) => (run.connection, run.is_held, run.range.last() > position),
+            Answer::NotModified { connection, is_held } => (*connection, *is_held, false),
         };
         let found = Found { connection, is_news, is_full_page: false };
         self.confirm(found).await?;
@@ -240,13 +290,13 @@ impl FeedReader {
                 let standing = self.standing();
                 standing.behind =
                     standing.feed.page_size.is_some_and(|size| run.range.len() >= size.get());
-                return Ok(Reading::News(self.passed(run.events, run.range.last(), found)));
+                return Ok(Tail::News(self.passed(run.events, run.range.last(), found)));
             }
             Answer::Run(run) => self.standing().empty_tail = Some((position, run.validators)),
-            Answer::NotModified(_) => self.standing().empty_tail = known,
+            Answer::NotModified { .. } => self.standing().empty_tail = known,
         }
         self.last.rest();
-        Ok(Reading::Nothing(took))
+        Ok(Tail::Nothing { took, is_held })
     }
 
     fn passed(&mut self, events: Vec<Recorded>, through: Position, found: Found) -> FeedNews {

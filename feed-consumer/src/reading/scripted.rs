@@ -52,6 +52,13 @@ pub(crate) struct Scripted {
 }
 
 impl Asked {
+    /// The position after which a stream is asked for, if one is.
+    pub(crate) fn stream_after(&self) -> Option<u64> {
+        let after = self.target.rsplit_once("after=").map(|(_, cursor)| cursor)?;
+        let position = after.rsplit_once("%3A")?.1.parse().unwrap();
+        (self.header("accept") == Some("text/event-stream")).then_some(position)
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -78,6 +85,12 @@ impl Answer {
         let bytes = [head.as_bytes(), b"\r\n", body].concat();
         let is_whole = length == body.len().to_string();
         Self { bytes, drips: None, then: if is_whole { Then::Next } else { Then::Close } }
+    }
+
+    /// A stream of events that stays open.
+    pub(crate) fn stream(body: &[u8]) -> Self {
+        let media_type = [("content-type", "text/event-stream")];
+        Self { then: Then::Hang, ..Self::with_length("200 OK", &media_type, body, "99999999") }
     }
 
     /// A redirect.

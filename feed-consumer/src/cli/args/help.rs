@@ -61,8 +61,8 @@ Examples:
     | jq 'select(.subject == \"order-42\")'
 
 With --config FILE, every subscription of the file runs until one fails or a signal comes. Then
---database, --from, --schedule, --until-idle and --give-up-after go before what the file says, for
-all of them; everything else is in the file.
+--database, --from, --schedule, --until-idle, --give-up-after, --updates, --vanished and --max-pages go
+before what the file says, for all of them; everything else is in the file.
 
 Exit codes:
   0  ended as asked: everything handled (--until-idle), or SIGTERM or SIGINT
@@ -76,10 +76,22 @@ the program at once.";
 
 /// Of `--schedule`, in a line.
 pub(super) const SCHEDULE_SHORT: &str = "\
-When to ask for news: `live` (the server answers when there is some), or `every:5s` [default: live]";
+When to ask for news: `live` (the server tells of it), `every:5s`, `adaptive:200ms..60s`, or
+`cron:\"*/5 8-18 * * MON-FRI\"@Europe/Berlin` [default: live]";
 
 /// Of `--schedule`.
-pub(super) const SCHEDULE: &str = SCHEDULE_SHORT;
+pub(super) const SCHEDULE: &str = "\
+When to ask for news [default: live]
+
+  live                 as soon as there is some: by the server's stream of events, by long poll where
+                       that does not come through, or by asking now and then
+  every:30s            at this interval
+  adaptive:200ms..60s  soon while there is news, more and more seldom while there is none
+  cron:\"*/5 8-18 * * MON-FRI\"@Europe/Berlin
+                       at these minutes, in this time zone; UTC without one
+
+Each is put off by a little chance, so that not all ask at once. The server can ask for longer pauses
+(Retry-After, and max-age for feeds of other software). Failures are met with growing pauses.";
 
 /// Of `--exec`.
 pub(super) const EXEC: &str = "\

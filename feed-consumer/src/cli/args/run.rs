@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use feed_consumer::{Schedule, Start};
 
+use super::document::DocumentArgs;
 use super::forward::ForwardArgs;
 use super::help;
 use crate::cli::http_args::{CacheArgs, HttpArgs};
@@ -59,6 +60,8 @@ pub(in crate::cli) struct RunArgs {
     // Last, since its heading would be that of what follows.
     #[command(flatten)]
     pub(in crate::cli) forward: ForwardArgs,
+    #[command(flatten)]
+    pub(in crate::cli) document: DocumentArgs,
     #[command(flatten)]
     pub(in crate::cli) http: HttpArgs,
     #[command(flatten)]

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use feed_consumer::{Schedule, Start};
+use feed_consumer::{Schedule, Start, Updates, Vanished};
 use serde::de::{Deserialize, Deserializer, Error};
 
 use super::sink::{ForwardDraft, Sink};
@@ -26,6 +26,9 @@ pub(super) struct Draft {
     schedule: Option<Parsed<Schedule>>,
     until_idle: bool,
     give_up_after: Option<Parsed<GiveUpAfter>>,
+    updates: Option<Parsed<Updates>>,
+    vanished: Option<Parsed<Vanished>>,
+    max_pages: Option<u32>,
     print: bool,
     exec: Option<String>,
     forward: Option<String>,
@@ -99,9 +102,12 @@ impl Draft {
     pub(super) fn overridden(mut self, run: &RunArgs, place: &PlaceArgs) -> Self {
         self.database = place.database.clone().or(self.database);
         self.from = run.from.map(Parsed).or(self.from);
-        self.schedule = run.schedule.map(Parsed).or(self.schedule);
+        self.schedule = run.schedule.clone().map(Parsed).or(self.schedule);
         self.until_idle |= run.until_idle;
         self.give_up_after = run.give_up_after.map(Parsed).or(self.give_up_after);
+        self.updates = run.document.updates.map(Parsed).or(self.updates);
+        self.vanished = run.document.vanished.map(Parsed).or(self.vanished);
+        self.max_pages = run.document.max_pages.or(self.max_pages);
         self
     }
 
@@ -131,6 +137,9 @@ impl Draft {
             schedule: self.schedule.map_or(Schedule::Live, |it| it.0),
             until_idle: self.until_idle,
             give_up_after: self.give_up_after.map(|it| it.0),
+            updates: self.updates.map(|it| it.0).unwrap_or_default(),
+            vanished: self.vanished.map(|it| it.0).unwrap_or_default(),
+            max_pages: self.max_pages,
             http: self.cache.add_to(self.requests.options()),
             sink,
             said,

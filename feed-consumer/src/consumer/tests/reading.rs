@@ -1,5 +1,6 @@
 use super::*;
 use crate::schedule::Schedule;
+use crate::schedule::timetable::{Situation, Timetable, When};
 
 #[tokio::test]
 async fn every_event_is_handled_once_in_order_by_pages_and_then_the_tail() {
@@ -71,14 +72,34 @@ async fn a_running_subscription_hears_of_what_is_new() {
 }
 
 #[tokio::test]
-async fn a_live_subscription_asks_the_server_to_wait() {
-    let (server, _) = serve(Feed::new(3)).await;
+async fn a_timetable_of_ones_own_says_when_to_ask() {
+    /// Says how often it was asked.
+    #[derive(Debug)]
+    struct Soon(Arc<Mutex<u32>>);
+
+    impl Timetable for Soon {
+        fn next(&self, situation: &Situation) -> When {
+            *self.0.lock().unwrap() += 1;
+            assert!(situation.quiet < Duration::from_secs(60));
+            When::After(Duration::from_millis(5))
+        }
+    }
+
+    let (server, feed) = serve(Feed::new(3)).await;
     let setup = Setup::new();
-    let consumer = setup.noting(setup.builder(&server.url(FEED)).until_idle(false));
+    let asked = Arc::new(Mutex::new(0));
+    let builder = setup.builder(&server.url(FEED)).until_idle(false);
+    let consumer = setup.noting(builder.schedule(Soon(Arc::clone(&asked))));
     let mut progress = consumer.progress();
-    let end = async { drop(progress.wait_for(|it| it.position == at(3)).await.unwrap()) };
+    let end = async {
+        while *asked.lock().unwrap() < 3 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        feed.lock().unwrap().publish(1);
+        drop(progress.wait_for(|it| it.position == at(4)).await.unwrap());
+    };
     consumer.run(end).await.unwrap();
-    assert_eq!(server.asked()[2].header("prefer"), Some("wait=30"));
+    assert_eq!(setup.take(), [1, 2, 3, 4]);
 }
 
 #[tokio::test]

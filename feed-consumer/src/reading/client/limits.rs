@@ -21,6 +21,11 @@ pub(crate) struct Limits {
     pub(crate) bytes: usize,
     /// The size of an error's body in bytes.
     pub(crate) error_bytes: usize,
+    /// How long a stream may take to begin, and then until something of it comes.
+    pub(crate) stream_opening: Duration,
+    /// How long a stream may be silent: our servers send a heartbeat every 15 seconds, unless they
+    /// are set otherwise.
+    pub(crate) stream_silence: Duration,
 }
 
 impl Default for Limits {
@@ -33,6 +38,8 @@ impl Default for Limits {
             slowest: 16 * 1024,
             bytes: 64 * 1024 * 1024,
             error_bytes: 64 * 1024,
+            stream_opening: Duration::from_secs(5),
+            stream_silence: Duration::from_secs(45),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use feed_protocol::cloudevents;
 use feed_protocol::header::{FEED_CURSOR, FEED_RANGE};
 use feed_protocol::{Cursor, Position, PositionRange, ProblemType, Recorded};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use url::Url;
 
 use super::FeedReader;
@@ -14,6 +14,9 @@ use crate::reading::contiguity;
 use crate::reading::error::ReadError;
 use crate::store::Validators;
 
+/// Which preferences were honoured (RFC 7240).
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
 /// How many events a document may hold.
 const MAX_EVENTS: usize = 10_000;
 
@@ -21,8 +24,13 @@ const MAX_EVENTS: usize = 10_000;
 pub(super) enum Answer {
     /// The document.
     Run(Run),
-    /// That it has not changed, over this connection.
-    NotModified(Option<ConnectionId>),
+    /// That it has not changed.
+    NotModified {
+        /// Over which connection it says so.
+        connection: Option<ConnectionId>,
+        /// Whether the server says that it has held the request.
+        is_held: bool,
+    },
 }
 
 /// A page or a tail.
@@ -32,6 +40,8 @@ pub(super) struct Run {
     pub(super) events: Vec<Recorded>,
     pub(super) validators: Validators,
     pub(super) connection: Option<ConnectionId>,
+    /// Whether the server says that it has held the request.
+    pub(super) is_held: bool,
 }
 
 /// What to ask for.
@@ -56,7 +66,9 @@ impl FeedReader {
         let accept = cloudevents::BATCH_MEDIA_TYPE;
         let request = Request { url, accept, wait, fresh, validators };
         match self.client.get(request).await {
-            Ok(Response::NotModified { connection, .. }) => Ok(Answer::NotModified(connection)),
+            Ok(Response::NotModified { headers, connection }) => {
+                Ok(Answer::NotModified { connection, is_held: is_held(&headers) })
+            }
             Ok(Response::Document(document)) => {
                 let run = self.run(url, after, &document).map(Answer::Run);
                 if run.is_err() {
@@ -70,7 +82,7 @@ impl FeedReader {
     }
 
     /// Recognises the errors after which there is no going on.
-    fn explain(&self, error: ReadError) -> ReadError {
+    pub(super) fn explain(&self, error: ReadError) -> ReadError {
         let ReadError::Status { problem: Some(problem), .. } = &error else { return error };
         let member = |name: &str| problem.members.get(name);
         match problem.kind {
@@ -103,12 +115,18 @@ impl FeedReader {
             .map_err(|error| nonsense(url, error))?;
         let events = contiguity::after_cursor(after, range, events, self.is_filtered)
             .map_err(|gap| nonsense(url, gap))?;
-        let validators = answer.validators();
-        Ok(Run { range, events, validators, connection: answer.connection })
+        let (validators, is_held) = (answer.validators(), is_held(&answer.headers));
+        Ok(Run { range, events, validators, connection: answer.connection, is_held })
     }
 }
 
-fn nonsense(url: &Url, reason: impl ToString) -> ReadError {
+/// Whether a server says that it has honoured the wish to wait (RFC 7240, section 3).
+fn is_held(headers: &HeaderMap) -> bool {
+    let applied = headers.get_all(PREFERENCE_APPLIED).iter().filter_map(|it| it.to_str().ok());
+    applied.flat_map(|it| it.split(',')).any(|it| it.trim_start().starts_with("wait"))
+}
+
+pub(super) fn nonsense(url: &Url, reason: impl ToString) -> ReadError {
     ReadError::Nonsense { url: url.to_string(), reason: reason.to_string() }
 }
 

@@ -105,6 +105,16 @@ impl FeedReader {
         Ok(())
     }
 
+    /// Makes sure that a stream is of the feed that was read so far.
+    ///
+    /// It stands open while the last event is looked at over another connection, so that it counts
+    /// as seen over its own: there need not be another look for the next news.
+    pub(super) async fn confirm_stream(&mut self, found: Found) -> Result<(), ReadError> {
+        self.confirm(found).await?;
+        self.last.see(found.connection, false);
+        Ok(())
+    }
+
     /// Looks at the last event, and reads what follows it in the same document.
     pub(super) async fn look_and_read_on(&mut self) -> Result<Option<FeedNews>, ReadError> {
         let (position, run) = (self.position, self.look().await?);
@@ -123,7 +133,7 @@ impl FeedReader {
         let wanted = Wanted { url: &url, after, wait: None, validators, fresh: true };
         let run = match self.get(wanted).await? {
             Answer::Run(run) => run,
-            Answer::NotModified(connection) => {
+            Answer::NotModified { connection, .. } => {
                 self.last.see(connection, false);
                 return Ok(None);
             }

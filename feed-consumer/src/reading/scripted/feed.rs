@@ -103,6 +103,27 @@ impl Feed {
         }
     }
 
+    /// What a stream from a position up to the head consists of; with a type, of events of this
+    /// type alone.
+    pub(crate) fn stream(&self, after: u64, event_type: Option<&str>) -> Vec<u8> {
+        let inc = &self.incarnation;
+        let mut stream = format!("retry: 1000\nid: {inc}:{after}\n\n");
+        for recorded in self.events.iter().filter(|it| it.position.get() > after) {
+            let position = recorded.position;
+            stream.push_str(&format!("id: {inc}:{position}\n"));
+            if event_type.is_none_or(|it| recorded.event.event_type().as_str() == it) {
+                let mut data = Vec::new();
+                cloudevents::write_batch(std::slice::from_ref(recorded), &mut data);
+                let data = String::from_utf8(data).unwrap();
+                let data = data.trim().trim_start_matches('[').trim_end_matches(']').trim();
+                stream
+                    .push_str(&data.lines().map(|it| format!("data: {it}\n")).collect::<String>());
+            }
+            stream.push('\n');
+        }
+        stream.into_bytes()
+    }
+
     fn current(&self, query: &str) -> Answer {
         let query = if query.is_empty() { String::new() } else { format!("?{query}") };
         let name: FeedName = "orders".parse().unwrap();
