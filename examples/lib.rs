@@ -6,8 +6,10 @@
 //! - [`program`]: what every example does as a program
 //! - [`quickstart`]: publish, serve and consume in one process
 //! - [`publish_in_transaction`]: a shop whose orders and events are committed together
+//! - [`handle_in_transaction`]: a consumer whose table says exactly what the feed says
 //! - [`shop`]: a real shop's customers and orders
 
+pub mod handle_in_transaction;
 pub mod program;
 pub mod publish_in_transaction;
 pub mod quickstart;

@@ -148,7 +148,7 @@ async fn consume(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let bar = progress.bar(feed, shop::events(feed).len());
-    let handle = async |recorded: Arc<Recorded>| {
+    let handle = async |recorded: Arc<Recorded>, _: feed_consumer::Context| {
         let line = describe(&recorded)?;
         bar.suspend(|| writeln!(std::io::stdout(), "{feed:<9} {:>3}  {line}", recorded.position))?;
         bar.inc(1);
@@ -177,7 +177,7 @@ async fn consume_again(
     folder: &Path,
     ledger: &Ledger,
 ) -> anyhow::Result<()> {
-    let handle = async |recorded: Arc<Recorded>| {
+    let handle = async |recorded: Arc<Recorded>, _: feed_consumer::Context| {
         ledger.handled(feed, recorded.position);
         Ok(())
     };

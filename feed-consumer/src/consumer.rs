@@ -3,14 +3,15 @@
 //! # Layout
 //!
 //! - [`builder`]: the settings
+//! - [`on`]: handlers by the types of events
 //! - [`beginning`]: what stands at the address, and where the subscription stands in it
 //! - [`cursors`]: the cursors of a database, to look at and to move by hand
 
 mod beginning;
 mod builder;
 mod cursors;
+mod on;
 
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,12 +25,11 @@ use url::Url;
 
 use self::beginning::{Beginning, Begun};
 use crate::cursor::{Cursor, Window};
-use crate::handler::Handler;
+use crate::handler::Work;
 use crate::reading::document::settings::DocumentSettings;
 use crate::reading::{self, Pace, client::Client};
-use crate::store::CursorStore;
-use crate::store::sqlite::SqliteStore;
-use crate::worker::{ConsumerError, Ended, Progress, Shutdown, Summary, Worker};
+use crate::store::location::{Location, Opened};
+use crate::worker::{ConsumerError, Ended, Manner, Progress, Shutdown, Summary, Worker};
 
 pub(crate) use builder::parse_url;
 pub use builder::{ConfigError, ConsumerBuilder, InvalidStart, Start};
@@ -47,8 +47,8 @@ const READ_AHEAD: usize = 1;
 /// let consumer = Consumer::builder("http://127.0.0.1:3000/feeds/orders")
 ///     .group("billing")
 ///     .database("billing.db")
-///     .on_any(async |recorded| {
-///         println!("{} {}", recorded.position, recorded.event.event_type());
+///     .on_any(async |event, cx| {
+///         println!("{} {}", cx.position(), event.event.event_type());
 ///         Ok(())
 ///     })
 ///     .build()?;
@@ -64,11 +64,12 @@ pub struct Consumer<H> {
     /// The feed's address, without name and password.
     url: Url,
     group: String,
-    database: PathBuf,
+    database: Location,
     start: Start,
     pace: Pace,
     documents: DocumentSettings,
     window: Window,
+    manner: Manner,
     grace: Duration,
     handler: H,
     progress: watch::Sender<Progress>,
@@ -95,7 +96,7 @@ impl<H> Consumer<H> {
     }
 }
 
-impl<H: Handler> Consumer<H> {
+impl<H: Work> Consumer<H> {
     /// Reads and handles events until there are no more (if [`until_idle`] is set), or `shutdown`
     /// ends. Then the event in hand is finished, within the [`grace`] period, and the cursor
     /// moved past everything that was handled.
@@ -116,18 +117,20 @@ impl<H: Handler> Consumer<H> {
     ///
     /// Outside a Tokio runtime.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Summary, ConsumerError> {
-        let store: Arc<dyn CursorStore> = Arc::new(SqliteStore::open(&self.database).await?);
-        let ended = self.run_with(Arc::clone(&store), shutdown).await;
-        store.close().await;
+        let opened = self.database.open().await?;
+        let ended = self.run_with(&opened, shutdown).await;
+        opened.cursors().close().await;
         ended
     }
 
     async fn run_with(
         self,
-        store: Arc<dyn CursorStore>,
+        opened: &Opened,
         shutdown: impl Future<Output = ()>,
     ) -> Result<Summary, ConsumerError> {
         let mut shutdown = pin!(shutdown.fuse());
+        let store = opened.cursors();
+        let transactions = self.handler.transactions(opened, self.manner.deadline)?;
         let beginning = Beginning {
             client: &self.client,
             url: &self.url,
@@ -141,13 +144,13 @@ impl<H: Handler> Consumer<H> {
             biased;
             begun = beginning.begin() => begun?,
             () = &mut shutdown => {
-                let (handled, position) = (0, Position::ZERO);
-                return Ok(Summary { handled, position, ended: Ended::Shutdown });
+                let (handled, passed_over, position) = (0, 0, Position::ZERO);
+                return Ok(Summary { handled, passed_over, position, ended: Ended::Shutdown });
             }
         };
         let Begun { subscription, place, source, head } = begun;
         let position = place.position;
-        let known = Progress { position, head: head.max(position), handled: 0 };
+        let known = Progress { position, head: head.max(position), ..Progress::default() };
         self.progress.send_replace(known);
         let (sender, news) = mpsc::channel(READ_AHEAD);
         let reader =
@@ -156,7 +159,9 @@ impl<H: Handler> Consumer<H> {
         let cursor = Cursor::new(store, subscription, place, self.window);
         let shutdown = Shutdown::new(shutdown, self.grace);
         let progress = self.progress.clone();
-        let worker = Worker::new(&self.handler, cursor, self.pace.patience, progress, shutdown);
+        let transactions = Arc::new(transactions);
+        let worker =
+            Worker::new(&self.handler, transactions, cursor, self.manner, progress, shutdown);
         worker.run(news).await
     }
 }

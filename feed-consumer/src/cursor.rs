@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::reading::document::DocumentEnd;
 use crate::store::pages::{PageKind, SeenEntry};
-use crate::store::{CursorStore, Place, Seen, StoreError, Subscription, Validators};
+use crate::store::{Advance, CursorStore, Place, Seen, StoreError, Subscription};
 
 /// How many entries that are in a document no more are remembered, should they come back.
 const REMEMBERED_ENTRIES: u32 = 10_000;
@@ -50,6 +50,8 @@ pub(crate) struct Cursor {
     stored: Place,
     /// What has been handled beyond that.
     ahead: Option<Ahead>,
+    /// Where it went, if the database did not say whether it has arrived.
+    unsettled: Option<Place>,
 }
 
 /// What has been handled beyond the stored place.
@@ -80,7 +82,7 @@ impl Cursor {
         stored: Place,
         window: Window,
     ) -> Self {
-        Self { store, subscription, window, stored, ahead: None }
+        Self { store, subscription, window, stored, ahead: None, unsettled: None }
     }
 
     /// The last position handled.
@@ -134,34 +136,90 @@ impl Cursor {
     }
 
     /// Moves the cursor to the last position handled.
+    ///
+    /// After an error it can be tried again.
     pub(crate) async fn store(&mut self) -> Result<(), CursorError> {
-        match self.ahead.take() {
-            Some(ahead) => self.move_past(ahead, None).await,
-            None => Ok(()),
-        }
+        self.settle().await?;
+        let Some(ahead) = &self.ahead else { return Ok(()) };
+        let advance = self.advance(ahead.position, ahead.last.as_deref(), ahead.entries.clone());
+        self.carry_out(advance).await
     }
 
-    async fn move_past(
-        &mut self,
-        ahead: Ahead,
-        validators: Option<Validators>,
-    ) -> Result<(), CursorError> {
+    /// How the cursor moves in a transaction in which these events are handled; of a document of
+    /// other software, under these ids.
+    pub(crate) fn advance_past(&self, events: &[Arc<Recorded>], entries: &[String]) -> Advance {
+        let seen = entries.iter().zip(events);
+        let seen = seen.map(|(iri, it)| SeenEntry { iri: iri.clone(), updated: it.updated });
+        let last = events.last().map(|last| &**last);
+        let position = last.map_or(self.position(), |last| last.position);
+        self.advance(position, last, seen.collect())
+    }
+
+    fn advance(
+        &self,
+        position: Position,
+        last: Option<&Recorded>,
+        seen: Vec<SeenEntry>,
+    ) -> Advance {
         let to = Place {
             incarnation: self.stored.incarnation.clone(),
-            position: ahead.position,
-            last: match &ahead.last {
+            position,
+            last: match last {
                 Some(recorded) => Some(digest::last_event(recorded)),
                 None => self.stored.last.clone(),
             },
-            validators: validators.unwrap_or_else(|| self.stored.validators.clone()),
+            validators: self.stored.validators.clone(),
         };
-        let moved =
-            self.store.advance(&self.subscription, &self.stored, &to, &ahead.entries).await?;
-        if !moved {
-            return Err(CursorError::MovedElsewhere(self.subscription.clone()));
+        Advance { subscription: self.subscription.clone(), from: self.stored.clone(), to, seen }
+    }
+
+    async fn carry_out(&mut self, advance: Advance) -> Result<(), CursorError> {
+        match self.store.advance(&advance).await {
+            Ok(true) => {
+                self.moved(advance.to);
+                Ok(())
+            }
+            Ok(false) => Err(self.moved_elsewhere()),
+            Err(error) => {
+                self.unsettled = Some(advance.to);
+                Err(error.into())
+            }
         }
+    }
+
+    /// The cursor stands there now, as the database has said.
+    pub(crate) fn moved(&mut self, to: Place) {
+        self.ahead.take_if(|ahead| ahead.position <= to.position);
+        self.unsettled = None;
         self.stored = to;
-        Ok(())
+    }
+
+    /// The database did not say whether the cursor has moved there.
+    pub(crate) fn may_have_moved(&mut self, to: Place) {
+        self.unsettled = Some(to);
+    }
+
+    /// Finds out where the cursor stands, if that is unknown, and says whether it has moved.
+    ///
+    /// After an error it can be tried again.
+    pub(crate) async fn settle(&mut self) -> Result<bool, CursorError> {
+        let Some(to) = self.unsettled.clone() else { return Ok(false) };
+        match self.store.find_settled(&self.subscription).await? {
+            Some(place) if place == to => {
+                self.moved(to);
+                Ok(true)
+            }
+            Some(place) if place == self.stored => {
+                self.unsettled = None;
+                Ok(false)
+            }
+            _ => Err(self.moved_elsewhere()),
+        }
+    }
+
+    /// The error that says that another process moves the cursor.
+    pub(crate) fn moved_elsewhere(&self) -> CursorError {
+        CursorError::MovedElsewhere(self.subscription.clone())
     }
 
     /// Which of these entries have been handled before.
@@ -181,11 +239,17 @@ impl Cursor {
             DocumentEnd::Page { place, kind } => (None, Vec::new(), Some((place, kind))),
             DocumentEnd::Document { validators, taken } => (Some(validators), taken, None),
         };
-        let position = self.position();
-        self.ahead(position).entries.extend(taken);
-        if let Some(ahead) = self.ahead.take() {
-            self.move_past(ahead, validators).await?;
+        self.settle().await?;
+        let (last, mut seen) = match &self.ahead {
+            Some(ahead) => (ahead.last.clone(), ahead.entries.clone()),
+            None => (None, Vec::new()),
+        };
+        seen.extend(taken);
+        let mut advance = self.advance(self.position(), last.as_deref(), seen);
+        if let Some(validators) = validators {
+            advance.to.validators = validators;
         }
+        self.carry_out(advance).await?;
         self.store.forget_others(&self.subscription, entries, REMEMBERED_ENTRIES).await?;
         match page {
             Some((place, PageKind::Archive)) => {

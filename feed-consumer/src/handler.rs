@@ -3,25 +3,34 @@
 //! # Layout
 //!
 //! - [`error`]: why an event was not handled
+//! - [`context`]: what a handler is told beside the data
+//! - [`pattern`]: which events a closure handles, and what it is given of them
+//! - [`routes`]: closures by the types of events
+//! - [`work`]: what a worker does with a portion of events, in a transaction or not
 //! - [`mod@print`]: events as lines of JSON
 //! - [`exec`]: a command for each event
 //! - [`forward`]: each event as a request to an address
 
+mod context;
 mod error;
 mod exec;
 mod forward;
+pub(crate) mod pattern;
 mod print;
+pub(crate) mod routes;
+pub(crate) mod work;
 
-use std::fmt;
 use std::sync::Arc;
 
 use feed_protocol::Recorded;
 
-pub use error::HandlerError;
+pub use context::{BatchContext, Context};
 pub(crate) use error::Kind;
+pub use error::{HandlerError, OrPermanent};
 pub use exec::Exec;
 pub use forward::{Forward, ForwardCounts, InvalidForward};
 pub use print::Print;
+pub use work::Work;
 
 /// What handles events, one after the other, in the order of the feed.
 ///
@@ -51,25 +60,5 @@ pub trait Handler: Send + Sync {
     /// Any error ends the subscription; [`HandlerError::closed`] in peace.
     fn flush(&self) -> impl Future<Output = Result<(), HandlerError>> + Send {
         std::future::ready(Ok(()))
-    }
-}
-
-/// A closure that handles events.
-#[derive(Clone)]
-pub struct Each<F>(pub(crate) F);
-
-impl<F> fmt::Debug for Each<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Each(closure)")
-    }
-}
-
-impl<F, R> Handler for Each<F>
-where
-    F: Fn(Arc<Recorded>) -> R + Send + Sync,
-    R: Future<Output = Result<(), HandlerError>> + Send,
-{
-    async fn handle(&self, event: Arc<Recorded>) -> Result<(), HandlerError> {
-        (self.0)(event).await
     }
 }

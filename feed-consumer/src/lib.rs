@@ -5,15 +5,18 @@
 //! and any other Atom feed: a single document, or one with archives or pages (RFC 5005).
 //!
 //! What it promises: every event is handled, in the order of the feed, at least once; after a crash
-//! at most a [`Window`] of events is handled again. When the feed is no longer the one that it has
+//! at most a [`Window`] of events is handled again, and nothing of what is
+//! [transactional](ConsumerBuilder::transactional). When the feed is no longer the one that it has
 //! read, it stops and says so, rather than miss events.
 //!
 //! # Layout
 //!
 //! - `consumer`: a subscription from its settings to its end
 //! - `doctor`: what a consumer may rely on of a feed
-//! - `worker`: handles events one after the other, and moves the cursor behind them
-//! - `handler`: what handles events: closures, a command for each, requests, lines of JSON
+//! - `worker`: handles events one after the other or several together, and moves the cursor
+//!   behind them
+//! - `handler`: what handles events: closures by type, a command for each, requests, lines
+//!   of JSON
 //! - `reading`: a feed's pages and tail, or a document of other software, over HTTP
 //! - `schedule`: when to ask for news, and how failures are met
 //! - `cursor`: how far a subscription has come
@@ -38,7 +41,8 @@ pub use consumer::{
 pub use cursor::Window;
 pub use doctor::{Doctor, Finding, Report, Verdict};
 pub use handler::{
-    Each, Exec, Forward, ForwardCounts, Handler, HandlerError, InvalidForward, Print,
+    BatchContext, Context, Exec, Forward, ForwardCounts, Handler, HandlerError, InvalidForward,
+    OrPermanent, Print, Work,
 };
 pub use reading::client::options::HttpOptions;
 pub use reading::document::settings::{InvalidChoice, Updates, Vanished};
@@ -49,7 +53,15 @@ pub use reading::fuzzing::read_answer;
 pub use schedule::adaptive::Adaptive;
 pub use schedule::backoff::Backoff;
 pub use schedule::cron::Cron;
+pub use schedule::failures::Retry;
 pub use schedule::timetable::{Situation, Timetable, When};
 pub use schedule::{InvalidSchedule, Schedule};
 pub use store::StoreError;
+pub use store::location::CursorDatabase;
+pub use store::transaction::{Database, Postgres, Sqlite, Tx};
 pub use worker::{ConsumerError, Ended, Progress, Summary};
+
+/// The programs of the README, so that they compile as they stand there.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

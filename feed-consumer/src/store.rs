@@ -1,7 +1,24 @@
 //! Where cursors are kept: what every store promises, and the stores that there are.
+//!
+//! # Layout
+//!
+//! - [`location`]: which database it is
+//! - [`transaction`]: transactions of handlers, in which the cursor moves
+//! - [`sqlite`], [`postgres`]: the stores
 
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+pub(crate) mod databases;
+#[cfg(test)]
+pub(crate) mod ledger;
+pub(crate) mod location;
 pub(crate) mod pages;
+mod postgres;
+mod row;
+mod schema;
 pub(crate) mod sqlite;
+pub(crate) mod transaction;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -27,6 +44,10 @@ pub(crate) trait CursorStore: PageStore + fmt::Debug + Send + Sync + 'static {
     /// Where a subscription stands; `None` before it has begun.
     async fn find(&self, subscription: &Subscription) -> Result<Option<Place>, StoreError>;
 
+    /// Where a subscription stands once every transaction that moves its cursor has ended, one
+    /// of which the outcome is unknown too.
+    async fn find_settled(&self, subscription: &Subscription) -> Result<Option<Place>, StoreError>;
+
     /// The feed that a group has read at this address, the one that moved last if there were
     /// several.
     async fn feed_at(&self, group: &str, url: &str) -> Result<Option<String>, StoreError>;
@@ -45,16 +66,8 @@ pub(crate) trait CursorStore: PageStore + fmt::Debug + Send + Sync + 'static {
     /// Notes the address at which a subscription's feed is read now.
     async fn set_url(&self, subscription: &Subscription, url: &str) -> Result<(), StoreError>;
 
-    /// Moves a cursor from one place to another that does not lie before it, and remembers the
-    /// entries that were handled on the way. `false`, and nothing done, if it does not stand
-    /// where it is said to.
-    async fn advance(
-        &self,
-        subscription: &Subscription,
-        from: &Place,
-        to: &Place,
-        seen: &[SeenEntry],
-    ) -> Result<bool, StoreError>;
+    /// Moves a cursor. `false`, and nothing done, if it does not stand where it is said to.
+    async fn advance(&self, advance: &Advance) -> Result<bool, StoreError>;
 
     /// Which of these entries have been handled, and when they were last changed then, as far as
     /// that is known.
@@ -116,6 +129,19 @@ pub(crate) struct Kept {
     pub(crate) begun: DateTime<Utc>,
     /// When the cursor last moved.
     pub(crate) moved: DateTime<Utc>,
+}
+
+/// A cursor that moves from one place to another, which does not lie before it.
+#[derive(Debug, Clone)]
+pub struct Advance {
+    /// Whose cursor.
+    pub(crate) subscription: Subscription,
+    /// Where it stands.
+    pub(crate) from: Place,
+    /// Where it goes.
+    pub(crate) to: Place,
+    /// The entries of a document of other software that were handled on the way.
+    pub(crate) seen: Vec<SeenEntry>,
 }
 
 /// How far a subscription has come.

@@ -1,17 +1,21 @@
-//! Handles events one after the other, and moves the cursor behind them.
+//! Handles events one after the other, or several together, and moves the cursor behind them.
 //!
 //! # Layout
 //!
+//! - [`pending`]: events that wait to be handled together
+//! - [`handling`]: handles them, again and again if need be
 //! - [`progress`]: how far a subscription is, and how it ended
 //! - [`error`]: why it ended before its time
 //! - [`shutdown`]: when to end, and when at the latest
 
 mod error;
+mod handling;
+mod pending;
 mod progress;
 mod shutdown;
 
-use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use feed_protocol::{Position, Recorded};
 use futures_util::future::FusedFuture;
@@ -19,12 +23,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
-use crate::cursor::Cursor;
-use crate::handler::{Handler, HandlerError, Kind};
+use crate::cursor::{Cursor, CursorError};
+use crate::handler::{Kind, Work};
 use crate::reading::document::{DocumentEnd, DocumentEntry, DocumentNews};
 use crate::reading::feed::FeedNews;
 use crate::reading::{News, ReadingEnded};
 use crate::schedule::failures::{Failures, Patience};
+use crate::store::StoreError;
+
+pub(crate) use self::pending::Batching;
+use self::pending::Pending;
 
 pub use error::ConsumerError;
 pub use progress::{Ended, Progress, Summary};
@@ -33,12 +41,27 @@ pub(crate) use shutdown::Shutdown;
 /// What a worker hears of the reader.
 pub(crate) type NewsReceiver = mpsc::Receiver<Result<News, ReadingEnded>>;
 
+/// How a worker goes about it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    /// How many events are handled together.
+    pub(crate) batching: Batching,
+    /// How an event is tried again that was not handled.
+    pub(crate) retry: Patience,
+    /// How long a handling may take.
+    pub(crate) deadline: Option<Duration>,
+    /// How failures of the database are met.
+    pub(crate) patience: Patience,
+}
+
 /// Handles the events of one subscription.
 #[derive(Debug)]
-pub(crate) struct Worker<'a, H, S> {
-    handler: &'a H,
+pub(crate) struct Worker<'a, W: Work, S> {
+    work: &'a W,
+    transactions: Arc<W::Transactions>,
     cursor: Cursor,
-    patience: Patience,
+    manner: Manner,
+    pending: Pending,
     progress: watch::Sender<Progress>,
     shutdown: Shutdown<'a, S>,
 }
@@ -50,20 +73,22 @@ enum Next {
     End(Ended),
 }
 
-impl<'a, H, S> Worker<'a, H, S>
+impl<'a, W, S> Worker<'a, W, S>
 where
-    H: Handler,
+    W: Work,
     S: FusedFuture<Output = ()>,
 {
     /// A worker that moves this cursor.
     pub(crate) fn new(
-        handler: &'a H,
+        work: &'a W,
+        transactions: Arc<W::Transactions>,
         cursor: Cursor,
-        patience: Patience,
+        manner: Manner,
         progress: watch::Sender<Progress>,
         shutdown: Shutdown<'a, S>,
     ) -> Self {
-        Self { handler, cursor, patience, progress, shutdown }
+        let pending = Pending::new(manner.batching);
+        Self { work, transactions, cursor, manner, pending, progress, shutdown }
     }
 
     /// Handles what the reader finds until there is no more of it, or the shutdown.
@@ -74,20 +99,27 @@ where
         // Tells the reader, before the last commit.
         drop(news);
         let stored = match &ended {
-            // What cannot be flushed is not handled.
-            Err(ConsumerError::Flush { .. }) => Ok(Next::GoOn),
+            // What cannot be flushed is not handled, and what cannot be stored was tried already.
+            Err(
+                ConsumerError::Flush { .. }
+                | ConsumerError::Store(_)
+                | ConsumerError::MovedElsewhere { .. },
+            ) => Ok(Next::GoOn),
             _ => self.store().await,
         };
         let ended = match (ended?, stored?) {
             (ended, Next::GoOn) => ended,
             (_, Next::End(closed)) => closed,
         };
-        let handled = self.progress.borrow().handled;
-        Ok(Summary { handled, position: self.cursor.stored_position(), ended })
+        let Progress { handled, passed_over, .. } = *self.progress.borrow();
+        Ok(Summary { handled, passed_over, position: self.cursor.stored_position(), ended })
     }
 
     async fn handle_all(&mut self, news: &mut NewsReceiver) -> Result<Ended, ConsumerError> {
         loop {
+            if let Next::End(ended) = self.handle_due().await? {
+                return Ok(ended);
+            }
             let found = match news.try_recv() {
                 Ok(found) => Some(found),
                 Err(mpsc::error::TryRecvError::Disconnected) => None,
@@ -105,14 +137,21 @@ where
                             }
                             continue;
                         }
+                        () = until(self.pending.deadline()) => continue,
                     }
                 }
             };
             let next = match found {
-                Some(Ok(News::Feed(news))) => self.handle_feed(news).await?,
+                Some(Ok(News::Feed(news))) => self.take(news),
                 Some(Ok(News::Document(news))) => self.handle_document(news).await?,
-                Some(Ok(News::Idle)) => Next::End(Ended::Idle),
-                Some(Err(ended)) => return Err(ended.into()),
+                Some(Ok(News::Idle)) => match self.handle_pending().await? {
+                    Next::GoOn => Next::End(Ended::Idle),
+                    end @ Next::End(_) => end,
+                },
+                Some(Err(ended)) => match self.handle_pending().await? {
+                    Next::GoOn => return Err(ended.into()),
+                    end @ Next::End(_) => end,
+                },
                 // Only a reader that panicked leaves without a word.
                 None => panic!("the reader has panicked"),
             };
@@ -122,16 +161,45 @@ where
         }
     }
 
-    async fn handle_feed(&mut self, news: FeedNews) -> Result<Next, ConsumerError> {
+    fn take(&mut self, news: FeedNews) -> Next {
         self.progress.send_modify(|progress| progress.head = news.head);
-        for recorded in news.events {
-            if let next @ Next::End(_) = self.handle(recorded, None).await? {
-                return Ok(next);
+        self.pending.add(news.events, news.through);
+        Next::GoOn
+    }
+
+    /// Handles the events whose turn it is.
+    async fn handle_due(&mut self) -> Result<Next, ConsumerError> {
+        loop {
+            let events = self.pending.due();
+            if events.is_empty() {
+                self.pass_through();
+                return Ok(Next::GoOn);
+            }
+            if let end @ Next::End(_) = self.handle(&events, &[]).await? {
+                return Ok(end);
             }
         }
-        self.cursor.pass_to(news.through);
-        self.progress.send_modify(|progress| progress.position = news.through);
-        Ok(Next::GoOn)
+    }
+
+    /// Handles all events that wait.
+    async fn handle_pending(&mut self) -> Result<Next, ConsumerError> {
+        loop {
+            let events = self.pending.next();
+            if events.is_empty() {
+                self.pass_through();
+                return Ok(Next::GoOn);
+            }
+            if let end @ Next::End(_) = self.handle(&events, &[]).await? {
+                return Ok(end);
+            }
+        }
+    }
+
+    fn pass_through(&mut self) {
+        if let Some(through) = self.pending.take_through() {
+            self.cursor.pass_to(through);
+            self.progress.send_modify(|progress| progress.position = through);
+        }
     }
 
     /// Handles the entries that have not been handled before, and numbers them.
@@ -141,13 +209,19 @@ where
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let seen = self.cursor.seen(&ids).await?;
         let unseen = news.unseen(&seen);
-        let head = self.cursor.position().advanced_by(unseen.len() as u64);
+        let mut position = self.cursor.position();
+        let head = position.advanced_by(unseen.len() as u64);
         self.progress.send_modify(|progress| progress.head = head);
+        let (mut events, mut entries) = (Vec::new(), Vec::new());
         for DocumentEntry { iri, updated, event } in unseen {
-            let position = self.cursor.position().next();
-            let recorded = Recorded { position, updated, event };
-            if let next @ Next::End(_) = self.handle(recorded, Some(iri)).await? {
-                return Ok(next);
+            position = position.next();
+            events.push(Arc::new(Recorded { position, updated, event }));
+            entries.push(iri);
+        }
+        let size = self.manner.batching.events;
+        for (events, entries) in events.chunks(size).zip(entries.chunks(size)) {
+            if let end @ Next::End(_) = self.handle(events, entries).await? {
+                return Ok(end);
             }
         }
         if let next @ Next::End(_) = self.flush().await? {
@@ -157,126 +231,11 @@ where
         Ok(Next::GoOn)
     }
 
-    /// Handles one event, again and again if need be.
-    async fn handle(
-        &mut self,
-        recorded: Recorded,
-        entry: Option<String>,
-    ) -> Result<Next, ConsumerError> {
-        // A handler that never waits, and a reader that is always ahead, leave no other moment.
-        if self.shutdown.has_begun() {
-            return Ok(Next::End(Ended::Shutdown));
-        }
-        let recorded = Arc::new(recorded);
-        let mut failures = Failures::new(self.patience);
-        loop {
-            if self.cursor.is_due()
-                && let next @ Next::End(_) = self.store().await?
-            {
-                return Ok(next);
-            }
-            let Some(result) = self.attempt(&recorded).await? else {
-                warn!(
-                    position = %recorded.position,
-                    "the event in hand was not finished in time, and will be handled again"
-                );
-                return Ok(Next::End(Ended::Shutdown));
-            };
-            match result {
-                Ok(()) => {
-                    let position = recorded.position;
-                    self.cursor.pass(recorded, entry);
-                    self.progress.send_modify(|progress| {
-                        progress.position = position;
-                        progress.head = progress.head.max(position);
-                        progress.handled += 1;
-                    });
-                    // With a window of one, before anything else happens.
-                    return if self.cursor.is_due() { self.store().await } else { Ok(Next::GoOn) };
-                }
-                Err(error) if error.kind() == Kind::Closed => {
-                    debug!("the handler wants no more events: {error}");
-                    return Ok(Next::End(Ended::Closed));
-                }
-                Err(error) => {
-                    if let next @ Next::End(_) =
-                        self.after_failure(&recorded, error, &mut failures).await?
-                    {
-                        return Ok(next);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Lets the handler handle the event, and meanwhile moves the cursor when it is time. `None`
-    /// when a shutdown has waited for it long enough.
-    async fn attempt(
-        &mut self,
-        recorded: &Arc<Recorded>,
-    ) -> Result<Option<Result<(), HandlerError>>, ConsumerError> {
-        let handler = self.handler;
-        let mut handling = std::pin::pin!(handler.handle(Arc::clone(recorded)));
-        let mut next = Next::GoOn;
-        loop {
-            tokio::select! {
-                biased;
-                result = &mut handling => return Ok(Some(result)),
-                () = self.shutdown.is_over() => return Ok(None),
-                () = until(self.cursor.deadline()), if next == Next::GoOn => {
-                    // The handler goes on meanwhile: to flush may have to wait for what only the
-                    // event in hand sets free. Should it want no more, it will say so again after
-                    // this event.
-                    let (stored, result) = with_progress_of(handling.as_mut(), self.store()).await;
-                    next = stored?;
-                    if result.is_some() {
-                        return Ok(result);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Says what has failed, and waits for the next try.
-    async fn after_failure(
-        &mut self,
-        recorded: &Recorded,
-        error: HandlerError,
-        failures: &mut Failures,
-    ) -> Result<Next, ConsumerError> {
-        let failure = failures.add(error.as_error(), error.wait());
-        let delay = failure.next_try.filter(|_| error.kind() == Kind::Transient);
-        let Some(delay) = delay else {
-            return Err(ConsumerError::Handler {
-                position: recorded.position,
-                source_attribute: recorded.event.source().to_string(),
-                id: recorded.event.id().to_string(),
-                attempts: failure.count,
-                source: error.into_inner(),
-            });
-        };
-        warn!(
-            position = %recorded.position,
-            id = %recorded.event.id(),
-            attempt = failure.count,
-            "the event was not handled: {}; next try in {delay:.1?}",
-            failures.message(),
-        );
-        if let next @ Next::End(_) = self.store().await? {
-            return Ok(next);
-        }
-        tokio::select! {
-            biased;
-            () = self.shutdown.begins() => Ok(Next::End(Ended::Shutdown)),
-            () = sleep(delay) => Ok(Next::GoOn),
-        }
-    }
-
     /// Makes what has been handled last.
     async fn flush(&mut self) -> Result<Next, ConsumerError> {
         let flushed = tokio::select! {
             biased;
-            flushed = self.handler.flush() => flushed,
+            flushed = self.work.flush() => flushed,
             () = self.shutdown.is_over() => return Ok(Next::End(Ended::Shutdown)),
         };
         match flushed {
@@ -299,9 +258,34 @@ where
         }
         let next = self.flush().await?;
         if next == Next::GoOn {
-            self.cursor.store().await?;
+            let mut failures = Failures::new(self.manner.patience);
+            while let Err(error) = self.cursor.store().await {
+                self.bear(error, &mut failures).await?;
+            }
         }
         Ok(next)
+    }
+
+    /// Waits after a failure of the database that may pass; any other is returned, and so is one
+    /// that lasts too long.
+    async fn bear(
+        &mut self,
+        error: CursorError,
+        failures: &mut Failures,
+    ) -> Result<(), ConsumerError> {
+        let CursorError::Store(StoreError::Unavailable(_)) = &error else {
+            return Err(error.into());
+        };
+        let failure = failures.add(&error, None);
+        let Some(delay) = failure.next_try else { return Err(error.into()) };
+        if failure.is_new {
+            warn!("{}; trying again", failures.message());
+        }
+        tokio::select! {
+            biased;
+            () = self.shutdown.is_over() => Err(error.into()),
+            () = sleep(delay) => Ok(()),
+        }
     }
 }
 
@@ -310,18 +294,5 @@ async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Does something to its end while something else goes on, which may end before it.
-async fn with_progress_of<A, B>(
-    mut other: Pin<&mut impl Future<Output = B>>,
-    this: impl Future<Output = A>,
-) -> (A, Option<B>) {
-    let mut this = std::pin::pin!(this);
-    tokio::select! {
-        biased;
-        done = &mut this => (done, None),
-        ended = &mut other => (this.await, Some(ended)),
     }
 }

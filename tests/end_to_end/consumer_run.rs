@@ -254,11 +254,18 @@ async fn a_database_that_cannot_be_one_is_named() {
     std::fs::create_dir(subscription.file("folder")).unwrap();
     std::fs::write(subscription.file("text.db"), "This is no database. ".repeat(100)).unwrap();
     let url = server.url("/feeds/orders").to_string();
-    for name in ["folder", "text.db", "missing/consumer.db", "mysql://a/b", "postgres://a/b", ""] {
+    for (name, says) in [
+        ("folder", "folder"),
+        ("text.db", "text.db"),
+        ("missing/consumer.db", "missing/consumer.db"),
+        ("mysql://a/b", "mysql://a/b"),
+        ("postgres://me:s3cret@127.0.0.1:1/b", "b at 127.0.0.1:1 cannot be reached"),
+        ("", ""),
+    ] {
         let mut consumer = command(binaries::feed_consumer());
         consumer.args(["run", &url, "--print", "--until-idle", "--database", name]);
         consumer.current_dir(subscription.file(""));
-        run(consumer).await.expect_refusal(2, &["--database", name]);
+        run(consumer).await.expect_refusal(2, &["--database", says]);
     }
 }
 

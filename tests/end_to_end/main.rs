@@ -17,6 +17,7 @@ mod consumer_http;
 mod consumer_live;
 mod consumer_run;
 mod consumer_stops;
+mod consumer_transactional;
 mod crash;
 mod degraded;
 mod doctor;

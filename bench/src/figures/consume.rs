@@ -53,7 +53,7 @@ async fn consume(stage: &Stage, database: &str, group: u32, time: Duration) -> R
         .group(format!("bench-{group}"))
         .database(database)
         .until_idle(true)
-        .on_any(async |_| Ok(()))
+        .on_any(async |_, _| Ok(()))
         .build()?;
     let summary = consumer.run(tokio::time::sleep(time)).await?;
     Ok((summary.handled, matches!(summary.ended, Ended::Idle)))

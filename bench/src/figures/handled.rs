@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use feed_consumer::{Consumer, Start};
-use feed_protocol::cloudevents;
+use feed_protocol::{Recorded, cloudevents};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
             .group(Uuid::now_v7().to_string())
             .database(cursors.to_str().context("the folder's name is no UTF-8")?)
             .start(Start::Now)
-            .on_any(move |recorded| {
+            .on_any(move |recorded: Arc<Recorded>, _| {
                 // Nobody listens any more once the round has ended.
                 let _ = sender.send(recorded.event.id().to_string());
                 async { Ok(()) }

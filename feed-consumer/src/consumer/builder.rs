@@ -1,25 +1,23 @@
 //! The settings of a subscription.
 
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use feed_protocol::Recorded;
 use tokio::sync::watch;
 use url::Url;
 
 use super::Consumer;
 use crate::cursor::Window;
-use crate::handler::{Each, Handler, HandlerError};
+use crate::handler::{Handler, Work};
 use crate::reading::Pace;
 use crate::reading::client::Client;
 use crate::reading::client::options::HttpOptions;
 use crate::reading::document::settings::{DocumentSettings, Updates, Vanished};
 use crate::schedule::Schedule;
 use crate::schedule::backoff::Backoff;
-use crate::schedule::failures::Patience;
-use crate::store::sqlite::setup::parse_path;
-use crate::worker::Progress;
+use crate::schedule::failures::{Patience, Retry};
+use crate::store::location::CursorDatabase;
+use crate::worker::{Batching, Manner, Progress};
 
 /// How long a subscription that is to end by itself bears failures, if not set.
 const DEFAULT_PATIENCE: Duration = Duration::from_secs(5 * 60);
@@ -86,12 +84,15 @@ impl ConfigError {
 pub struct ConsumerBuilder<H> {
     url: String,
     group: String,
-    database: String,
+    database: CursorDatabase,
     start: Start,
     schedule: Schedule,
     until_idle: bool,
     documents: DocumentSettings,
     window: Window,
+    batching: Batching,
+    deadline: Option<Option<Duration>>,
+    retry: Option<Retry>,
     backoff: Backoff,
     give_up_after: Option<Option<Duration>>,
     grace: Duration,
@@ -104,12 +105,15 @@ impl ConsumerBuilder<()> {
         Self {
             url,
             group: "default".to_owned(),
-            database: "consumer.db".to_owned(),
+            database: "consumer.db".into(),
             start: Start::default(),
             schedule: Schedule::Live,
             until_idle: false,
             documents: DocumentSettings::default(),
             window: Window::default(),
+            batching: Batching::default(),
+            deadline: None,
+            retry: None,
             backoff: Backoff::default(),
             give_up_after: None,
             grace: Duration::from_secs(10),
@@ -129,11 +133,12 @@ impl<H> ConsumerBuilder<H> {
     }
 
     /// The database that holds the cursor: a SQLite file, created if it is missing, by its path or
-    /// a URL such as `sqlite:///var/lib/consumer.db`. Any number of subscriptions can share it.
-    /// `consumer.db` in the working directory, if not set.
+    /// a URL such as `sqlite:///var/lib/consumer.db`; a PostgreSQL database by its URL, such as
+    /// `postgres://user@localhost/shop`; or a pool of sqlx for either. Any number of subscriptions
+    /// can share it. `consumer.db` in the working directory, if not set.
     #[must_use]
-    pub fn database(mut self, url: impl Into<String>) -> Self {
-        self.database = url.into();
+    pub fn database(mut self, database: impl Into<CursorDatabase>) -> Self {
+        self.database = database.into();
         self
     }
 
@@ -163,10 +168,41 @@ impl<H> ConsumerBuilder<H> {
     }
 
     /// How much may be handled before the cursor moves past it, and may be handled again after a
-    /// crash: 100 events and 100 ms, if not set.
+    /// crash: 100 events and 100 ms, if not set. Transactional handlers do not need it: their
+    /// cursor moves with them.
     #[must_use]
     pub const fn window(mut self, window: Window) -> Self {
         self.window = window;
+        self
+    }
+
+    /// How many events are handled together: at most `events` (0 means 1), and the first of them
+    /// waits for the others for `time` at most. 100 events without a wait, if not set, so that what
+    /// is there is handled at once.
+    ///
+    /// It is for handlers of several events ([`on_batch`](ConsumerBuilder::on_batch)), which are
+    /// given so many, and for transactional ones, of which so many share a transaction. All others
+    /// handle one event after the other, however many there are.
+    #[must_use]
+    pub fn batch(mut self, events: usize, time: Duration) -> Self {
+        self.batching = Batching { events: events.max(1), time };
+        self
+    }
+
+    /// How long the handling of an event may take, or of several at once. One that takes longer is
+    /// dropped, and counts as a failed try; in a transaction, what it wrote is rolled back. No
+    /// limit if `None`. A minute for closures and no limit for a [`Handler`], if not set.
+    #[must_use]
+    pub const fn deadline(mut self, limit: Option<Duration>) -> Self {
+        self.deadline = Some(limit);
+        self
+    }
+
+    /// How an event is tried again that was not handled. As failures of reading are met
+    /// ([`backoff`](Self::backoff), [`give_up_after`](Self::give_up_after)), if not set.
+    #[must_use]
+    pub const fn retry(mut self, retry: Retry) -> Self {
+        self.retry = Some(retry);
         self
     }
 
@@ -233,9 +269,8 @@ impl<H> ConsumerBuilder<H> {
         self
     }
 
-    /// Handles events with this.
-    #[must_use]
-    pub fn handler<T: Handler>(self, handler: T) -> ConsumerBuilder<T> {
+    /// The same settings with another handler.
+    pub(super) fn with_handler<T>(self, change: impl FnOnce(H) -> T) -> ConsumerBuilder<T> {
         let Self {
             url,
             group,
@@ -245,12 +280,16 @@ impl<H> ConsumerBuilder<H> {
             until_idle,
             documents,
             window,
+            batching,
+            deadline,
+            retry,
             backoff,
             give_up_after,
             grace,
             http,
-            handler: _,
+            handler,
         } = self;
+        let handler = change(handler);
         ConsumerBuilder {
             url,
             group,
@@ -260,6 +299,9 @@ impl<H> ConsumerBuilder<H> {
             until_idle,
             documents,
             window,
+            batching,
+            deadline,
+            retry,
             backoff,
             give_up_after,
             grace,
@@ -267,19 +309,17 @@ impl<H> ConsumerBuilder<H> {
             handler,
         }
     }
+}
 
-    /// Handles events, of whatever type, with a closure: `async |recorded| { …; Ok(()) }`.
+impl ConsumerBuilder<()> {
+    /// Handles events with this.
     #[must_use]
-    pub fn on_any<F, R>(self, handle: F) -> ConsumerBuilder<Each<F>>
-    where
-        F: Fn(Arc<Recorded>) -> R + Send + Sync,
-        R: Future<Output = Result<(), HandlerError>> + Send,
-    {
-        self.handler(Each(handle))
+    pub fn handler<T: Handler>(self, handler: T) -> ConsumerBuilder<T> {
+        self.with_handler(|()| handler)
     }
 }
 
-impl<H: Handler> ConsumerBuilder<H> {
+impl<H: Work> ConsumerBuilder<H> {
     /// The subscription, ready to run.
     ///
     /// # Errors
@@ -294,8 +334,12 @@ impl<H: Handler> ConsumerBuilder<H> {
             );
             return Err(ConfigError::new("group", message));
         }
-        let database =
-            parse_path(&self.database).map_err(|message| ConfigError::new("database", message))?;
+        let database = self.database.locate().and_then(|location| {
+            self.handler.check_location(&location)?;
+            Ok(location)
+        });
+        let database = database.map_err(|message| ConfigError::new("database", message))?;
+        self.handler.check().map_err(|message| ConfigError::new("handlers", message))?;
         let (client, url) = Client::new(&url, self.http)
             .map_err(|error| ConfigError::new(error.key, error.message))?;
         let give_up_after = self.give_up_after.unwrap_or(if self.until_idle {
@@ -303,19 +347,23 @@ impl<H: Handler> ConsumerBuilder<H> {
         } else {
             None
         });
+        let patience = Patience { backoff: self.backoff, give_up_after, failures: None };
+        let manner = Manner {
+            batching: self.batching,
+            retry: self.retry.map_or(patience, Patience::from),
+            deadline: self.deadline.unwrap_or_else(|| self.handler.default_deadline()),
+            patience,
+        };
         Ok(Consumer {
             client,
             url,
             group,
             database,
             start: self.start,
-            pace: Pace {
-                schedule: self.schedule,
-                until_idle: self.until_idle,
-                patience: Patience { backoff: self.backoff, give_up_after },
-            },
+            pace: Pace { schedule: self.schedule, until_idle: self.until_idle, patience },
             documents: self.documents,
             window: self.window,
+            manner,
             grace: self.grace,
             handler: self.handler,
             progress: watch::Sender::new(Progress::default()),
@@ -343,7 +391,7 @@ mod tests {
 
     fn build(change: fn(ConsumerBuilder<()>) -> ConsumerBuilder<()>) -> Result<(), ConfigError> {
         let builder = change(Consumer::builder("http://127.0.0.1:3000/feeds/orders"));
-        builder.on_any(async |_| Ok(())).build().map(drop)
+        builder.on_any(async |_, _| Ok(())).build().map(drop)
     }
 
     #[test]
@@ -351,11 +399,11 @@ mod tests {
         build(|it| it).unwrap();
         let error = build(|it| it.group("")).unwrap_err();
         assert_eq!(error.key(), "group");
-        let error = build(|it| it.database("postgres://localhost/x")).unwrap_err();
+        let error = build(|it| it.database("mysql://localhost/x")).unwrap_err();
         assert_eq!(error.key(), "database");
         assert!(error.message().contains("name a file"), "{error}");
         for url in ["", "orders", "ftp://a.example/", "http://", "file:///etc/passwd"] {
-            let error = Consumer::builder(url).on_any(async |_| Ok(())).build().unwrap_err();
+            let error = Consumer::builder(url).on_any(async |_, _| Ok(())).build().unwrap_err();
             assert_eq!(error.key(), "url");
             assert!(error.message().contains("name a feed such as"), "{error}");
         }
@@ -365,7 +413,7 @@ mod tests {
     fn a_wrong_setting_of_requests_is_named_without_its_secret() {
         let error = |http: HttpOptions| {
             let url = "http://127.0.0.1:3000/feeds/orders";
-            let builder = Consumer::builder(url).http(http).on_any(async |_| Ok(()));
+            let builder = Consumer::builder(url).http(http).on_any(async |_, _| Ok(()));
             builder.build().unwrap_err()
         };
         let none = HttpOptions::default;
@@ -383,14 +431,14 @@ mod tests {
         }
         let both = Consumer::builder("http://me:pw@127.0.0.1:3000/feeds/orders")
             .http(none().token("a"))
-            .on_any(async |_| Ok(()));
+            .on_any(async |_, _| Ok(()));
         assert!(both.build().unwrap_err().message().contains("leave one of them out"));
     }
 
     #[test]
     fn a_password_is_shown_nowhere() {
         let consumer = Consumer::builder("http://me:s3cret@127.0.0.1:3000/feeds/orders")
-            .on_any(async |_| Ok(()))
+            .on_any(async |_, _| Ok(()))
             .build()
             .unwrap();
         assert_eq!(consumer.url.as_str(), "http://127.0.0.1:3000/feeds/orders");
@@ -399,7 +447,7 @@ mod tests {
         assert!(!format!("{http:?}").contains("s3cret"));
         let consumer = Consumer::builder("http://127.0.0.1:3000/feeds/orders")
             .http(http)
-            .on_any(async |_| Ok(()))
+            .on_any(async |_, _| Ok(()))
             .build()
             .unwrap();
         assert!(!format!("{:?}", consumer.client).contains("s3cret"), "{:?}", consumer.client);
@@ -409,7 +457,7 @@ mod tests {
     fn a_consumer_can_run_on_another_thread() {
         fn assert_send(_: impl Send) {}
         let consumer = Consumer::builder("http://127.0.0.1:3000/feeds/orders")
-            .on_any(async |recorded| {
+            .on_any(async |recorded, _| {
                 tokio::task::yield_now().await;
                 drop(recorded.event.clone());
                 Ok(())

@@ -19,8 +19,7 @@ use crate::reading::client::Client;
 use crate::reading::client::options::HttpOptions;
 use crate::reading::error::{Discontinuity, ReadError};
 use crate::reading::opening::{OpenFeed, Opened, open};
-use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::setup::parse_path;
+use crate::store::location::CursorDatabase;
 use crate::store::{CursorStore, Kept, StoreError};
 
 pub use moving::{InvalidMoveTo, MoveTo, PlannedMove};
@@ -96,22 +95,24 @@ pub enum CursorsError {
 }
 
 impl Cursors {
-    /// The cursors of this database: a SQLite file by its path or a URL, as
-    /// [`ConsumerBuilder::database`](crate::ConsumerBuilder::database) takes it.
+    /// The cursors of this database, as [`ConsumerBuilder::database`] takes it.
     ///
     /// # Errors
     ///
     /// When there is no such database: none is created.
-    pub async fn open(database: &str) -> Result<Self, CursorsError> {
-        let path = parse_path(database).map_err(|message| ConfigError::new("database", message))?;
-        if !path.exists() {
+    ///
+    /// [`ConsumerBuilder::database`]: crate::ConsumerBuilder::database
+    pub async fn open(database: impl Into<CursorDatabase>) -> Result<Self, CursorsError> {
+        let location = database.into().locate();
+        let location = location.map_err(|message| ConfigError::new("database", message))?;
+        if let Some(path) = location.missing() {
             let path = path.display();
             let message = format!(
                 "the database {path} does not exist: name the one that the consumer runs with"
             );
             return Err(StoreError::Setup { message, source: None }.into());
         }
-        let store = Arc::new(SqliteStore::open(&path).await?);
+        let store = location.open().await?.cursors();
         Ok(Self { store, http: HttpOptions::default() })
     }
 

@@ -6,8 +6,11 @@ mod documents;
 mod faults;
 mod handlers;
 mod live;
+mod model;
 mod pages;
 mod reading;
+mod transactional;
+mod types;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +19,7 @@ use feed_protocol::{Position, Recorded};
 use tempfile::TempDir;
 
 use super::*;
-use crate::handler::HandlerError;
+use crate::handler::{Context, Handler, HandlerError};
 use crate::reading::scripted::{Answer, Asked, Feed, Scripted};
 use crate::schedule::backoff::Backoff;
 use crate::worker::ConsumerError;
@@ -46,9 +49,9 @@ impl Setup {
     }
 
     /// Notes each event that it handles.
-    fn noting(&self, builder: ConsumerBuilder<()>) -> Consumer<impl Handler> {
+    fn noting(&self, builder: ConsumerBuilder<()>) -> Consumer<impl Work> {
         let handled = Arc::clone(&self.handled);
-        let note = move |recorded: Arc<Recorded>| {
+        let note = move |recorded: Arc<Recorded>, _: Context| {
             let id = recorded.event.id().to_string();
             handled.lock().unwrap().push((recorded.position.get(), id));
             std::future::ready(Ok(()))

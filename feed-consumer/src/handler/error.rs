@@ -7,7 +7,22 @@ use std::time::Duration;
 /// Why an event was not handled.
 ///
 /// The `?` operator makes a transient error of any error, so that a database that is away or a
-/// service that is busy leads to another try.
+/// service that is busy leads to another try. [`or_permanent`](OrPermanent::or_permanent) before
+/// it makes a permanent one.
+///
+/// ```
+/// use feed_consumer::{HandlerError, OrPermanent};
+///
+/// fn amount(text: &str) -> Result<u64, HandlerError> {
+///     let limit: u64 = std::fs::read_to_string("limit.txt")?.trim().parse()?;
+///     let amount: u64 = text.parse().or_permanent()?;
+///     if amount > limit {
+///         return Err(HandlerError::permanent(format!("{amount} is above the limit of {limit}")));
+///     }
+///     Ok(amount)
+/// }
+/// assert!(amount("12").unwrap_err().is_transient(), "there is no file yet");
+/// ```
 #[derive(Debug)]
 pub struct HandlerError {
     kind: Kind,
@@ -56,6 +71,18 @@ impl HandlerError {
         self.wait
     }
 
+    /// Whether another try may succeed.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self.kind, Kind::Transient)
+    }
+
+    /// Whether no other try will succeed.
+    #[must_use]
+    pub const fn is_permanent(&self) -> bool {
+        matches!(self.kind, Kind::Permanent)
+    }
+
     pub(crate) const fn kind(&self) -> Kind {
         self.kind
     }
@@ -72,6 +99,22 @@ impl HandlerError {
 impl<E: Error + Send + Sync + 'static> From<E> for HandlerError {
     fn from(error: E) -> Self {
         Self::transient(error)
+    }
+}
+
+/// Makes permanent errors where the `?` operator alone would make transient ones.
+pub trait OrPermanent<T> {
+    /// The value, or an error that no other try will mend.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the error was, as a permanent one.
+    fn or_permanent(self) -> Result<T, HandlerError>;
+}
+
+impl<T, E: Into<Box<dyn Error + Send + Sync>>> OrPermanent<T> for Result<T, E> {
+    fn or_permanent(self) -> Result<T, HandlerError> {
+        self.map_err(HandlerError::permanent)
     }
 }
 

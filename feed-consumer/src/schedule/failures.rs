@@ -16,6 +16,29 @@ pub(crate) struct Patience {
     /// How long failures in a row may last; for ever, if there is no limit. A server that asks for
     /// a wait that ends later is not waited for.
     pub(crate) give_up_after: Option<Duration>,
+    /// How many failures in a row there may be; any number, if there is no limit.
+    pub(crate) failures: Option<u32>,
+}
+
+/// How an event is tried again that was not handled. After the last try the subscription ends, and
+/// its cursor stays before the event. A permanent error ends it at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retry {
+    /// How long to wait between tries. At most 200 ms after the first, doubling up to at most a
+    /// minute, by default.
+    pub backoff: Backoff,
+    /// How often an event is tried, the first time included. No limit by default; 0 means 1.
+    pub attempts: Option<u32>,
+    /// For how long an event is tried again, from its first failure on. The last try is at the end
+    /// of that time. No limit by default.
+    pub time: Option<Duration>,
+}
+
+impl From<Retry> for Patience {
+    fn from(retry: Retry) -> Self {
+        let Retry { backoff, attempts, time } = retry;
+        Self { backoff, give_up_after: time, failures: attempts }
+    }
 }
 
 /// Failures since the last success.
@@ -74,6 +97,7 @@ impl Failures {
         let delay = self.patience.backoff.delay(self.count);
         let at_least = at_least.unwrap_or_default();
         let next_try = match self.patience.give_up_after {
+            _ if self.patience.failures.is_some_and(|limit| self.count >= limit) => None,
             None => Some(delay.max(at_least)),
             Some(limit) => {
                 let left = limit.saturating_sub(since.elapsed());
@@ -112,7 +136,8 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn failures(give_up_after: Option<Duration>) -> Failures {
-        Failures::new(Patience { backoff: Backoff { first: SECOND, cap: SECOND }, give_up_after })
+        let backoff = Backoff { first: SECOND, cap: SECOND };
+        Failures::new(Patience { backoff, give_up_after, failures: None })
     }
 
     #[test]
@@ -135,13 +160,21 @@ mod tests {
     #[test]
     fn patience_lasts_for_the_time_stated_however_long_the_wait_would_be() {
         let backoff = Backoff { first: SECOND * 60, cap: SECOND * 60 };
-        let patience = Patience { backoff, give_up_after: Some(SECOND * 10) };
+        let patience = Patience { backoff, give_up_after: Some(SECOND * 10), failures: None };
         for _ in 0..100 {
             let next_try = Failures::new(patience).add(&error("busy"), None).next_try;
             assert!(next_try.is_some_and(|wait| wait <= SECOND * 10), "{next_try:?}");
         }
         let none = Patience { give_up_after: Some(Duration::ZERO), ..patience };
         assert_eq!(Failures::new(none).add(&error("busy"), None).next_try, None);
+    }
+
+    #[test]
+    fn an_event_is_tried_as_often_as_was_asked_for() {
+        let mut failures = Failures::new(Retry { attempts: Some(3), ..Retry::default() }.into());
+        assert!(failures.add(&error("busy"), None).next_try.is_some());
+        assert!(failures.add(&error("busy"), None).next_try.is_some());
+        assert_eq!(failures.add(&error("busy"), None).next_try, None);
     }
 
     #[test]

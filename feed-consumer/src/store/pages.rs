@@ -52,6 +52,30 @@ pub(crate) struct Page {
     pub(crate) linked: bool,
 }
 
+/// The columns of a page: place, address, kind, state, oldest entry, and whether it is linked.
+pub(super) type PageColumns = (i64, String, String, String, Option<String>, bool);
+
+impl Page {
+    /// The page of a row.
+    pub(super) fn of(
+        columns: PageColumns,
+        subscription: &Subscription,
+    ) -> Result<Self, StoreError> {
+        let (place, url, kind, state, oldest, linked) = columns;
+        let unknown = |column, text: &str| StoreError::Inconsistent {
+            table: "feed_foreign_pages",
+            column,
+            row: format!("{subscription}, {url}"),
+            reason: format!("{text:?} is not known"),
+        };
+        let (kind, state) = (
+            PageKind::parse(&kind).ok_or_else(|| unknown("kind", &kind))?,
+            PageState::parse(&state).ok_or_else(|| unknown("state", &state))?,
+        );
+        Ok(Self { place, url, kind, state, oldest, linked })
+    }
+}
+
 /// By which link a page was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PageKind {

@@ -4,12 +4,10 @@
 //!
 //! - [`setup`]: which file, and what is checked when it is opened
 //! - [`migrate`]: the schema and its versions
-//! - [`row`]: between a place and its columns
 //! - [`pages`]: the pages of feeds of other software
 
 mod migrate;
 mod pages;
-mod row;
 pub(crate) mod setup;
 
 use std::path::Path;
@@ -17,12 +15,13 @@ use std::path::Path;
 use async_trait::async_trait;
 use chrono::DateTime;
 use serde_json::json;
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Connection, SqliteConnection};
-use tokio::sync::Mutex;
+use sqlx::{Connection, FromRow, Sqlite, SqliteConnection, SqlitePool};
 
 use super::pages::{Page, SeenEntry};
-use super::{CursorStore, Kept, Place, Seen, StoreError, Subscription};
+use super::row::{self, Columns};
+use super::{Advance, CursorStore, Kept, Place, Seen, StoreError, Subscription, transaction};
 
 /// Cursors in one SQLite file.
 ///
@@ -30,7 +29,9 @@ use super::{CursorStore, Kept, Place, Seen, StoreError, Subscription};
 /// half way is rolled back before the connection's next use.
 #[derive(Debug)]
 pub(crate) struct SqliteStore {
-    connection: Mutex<Option<SqliteConnection>>,
+    pool: SqlitePool,
+    /// Whether the connections are the user's own, and stay open.
+    is_borrowed: bool,
 }
 
 impl SqliteStore {
@@ -40,20 +41,52 @@ impl SqliteStore {
     ///
     /// [`StoreError::Setup`] with what is wrong and what to do, in one line.
     pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
-        let mut connection = setup::connect(path).await?;
-        migrate::run(&mut connection, path).await?;
-        Ok(Self { connection: Mutex::new(Some(connection)) })
+        let pool = setup::connect(path).await?;
+        migrate::run(&pool, path).await?;
+        Ok(Self { pool, is_borrowed: false })
+    }
+
+    /// Keeps cursors in the database of these connections.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub(crate) async fn open_in(pool: SqlitePool) -> Result<Self, StoreError> {
+        let options = pool.connect_options();
+        migrate::run(&pool, options.get_filename()).await?;
+        Ok(Self { pool, is_borrowed: true })
+    }
+
+    /// Its connections.
+    pub(super) fn pool(&self) -> &SqlitePool {
+        &self.pool
     }
 
     /// The turn to use the connection.
-    async fn turn(&self) -> Result<Turn<'_>, StoreError> {
-        let guard = self.connection.lock().await;
-        tokio::sync::MutexGuard::try_map(guard, Option::as_mut)
-            .map_err(|_| StoreError::Unavailable(sqlx::Error::PoolClosed))
+    async fn turn(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        self.pool.acquire().await.map_err(StoreError::Unavailable)
     }
 }
 
-type Turn<'a> = tokio::sync::MappedMutexGuard<'a, SqliteConnection>;
+/// Moves a cursor, within a transaction.
+pub(super) async fn advance(
+    connection: &mut SqliteConnection,
+    advance: &Advance,
+) -> Result<bool, sqlx::Error> {
+    let Advance { subscription, from, to, seen } = advance;
+    let statement = about(include_str!("sqlite/sql/cursor_advance.sql"), subscription)
+        .bind(row::incarnation(from))
+        .bind(row::integer(from.position));
+    let moved = row::bind(statement, to).execute(&mut *connection).await?;
+    if moved.rows_affected() == 0 {
+        return Ok(false);
+    }
+    add_seen(connection, subscription, seen).await?;
+    Ok(true)
+}
+
+/// Takes the write lock at once: one that is taken later fails where another has written meanwhile.
+pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// A statement about one subscription, its first two parameters.
 fn about(
@@ -81,12 +114,18 @@ async fn add_seen(
 #[async_trait]
 impl CursorStore for SqliteStore {
     async fn find(&self, subscription: &Subscription) -> Result<Option<Place>, StoreError> {
-        let mut turn = self.turn().await?;
-        let found = about(include_str!("sqlite/sql/cursor_find.sql"), subscription)
-            .fetch_optional(&mut *turn)
-            .await
-            .map_err(StoreError::Unavailable)?;
-        found.map(|found| row::place(&found, subscription)).transpose()
+        let found: Option<Columns> =
+            about(include_str!("sqlite/sql/cursor_find.sql"), subscription)
+                .try_map(|row| Columns::from_row(&row))
+                .fetch_optional(&mut *self.turn().await?)
+                .await
+                .map_err(StoreError::Unavailable)?;
+        found.map(|found| row::place(found, subscription)).transpose()
+    }
+
+    async fn find_settled(&self, subscription: &Subscription) -> Result<Option<Place>, StoreError> {
+        // A commit has been carried out, or not, when the connection is free again.
+        self.find(subscription).await
     }
 
     async fn feed_at(&self, group: &str, url: &str) -> Result<Option<String>, StoreError> {
@@ -108,7 +147,7 @@ impl CursorStore for SqliteStore {
     ) -> Result<bool, StoreError> {
         let mut turn = self.turn().await?;
         let begun = async {
-            let mut transaction = turn.begin_with("BEGIN IMMEDIATE").await?;
+            let mut transaction = turn.begin_with(BEGIN).await?;
             let statement = about(include_str!("sqlite/sql/cursor_begin.sql"), subscription)
                 .bind(url)
                 .bind(row::incarnation(place));
@@ -136,26 +175,15 @@ impl CursorStore for SqliteStore {
         Ok(())
     }
 
-    async fn advance(
-        &self,
-        subscription: &Subscription,
-        from: &Place,
-        to: &Place,
-        seen: &[SeenEntry],
-    ) -> Result<bool, StoreError> {
+    async fn advance(&self, to: &Advance) -> Result<bool, StoreError> {
         let mut turn = self.turn().await?;
         let advanced = async {
-            let mut transaction = turn.begin_with("BEGIN IMMEDIATE").await?;
-            let statement = about(include_str!("sqlite/sql/cursor_advance.sql"), subscription)
-                .bind(row::incarnation(from))
-                .bind(row::integer(from.position));
-            let moved = row::bind(statement, to).execute(&mut *transaction).await?;
-            if moved.rows_affected() == 0 {
-                return Ok(false);
+            let mut transaction = turn.begin_with(BEGIN).await?;
+            let moved = advance(&mut transaction, to).await?;
+            if moved {
+                transaction.commit().await?;
             }
-            add_seen(&mut transaction, subscription, seen).await?;
-            transaction.commit().await?;
-            Ok(true)
+            Ok(moved)
         };
         advanced.await.map_err(StoreError::Unavailable)
     }
@@ -187,7 +215,7 @@ impl CursorStore for SqliteStore {
         use sqlx::Row;
         let mut turn = self.turn().await?;
         let forgotten = async {
-            let mut transaction = turn.begin_with("BEGIN IMMEDIATE").await?;
+            let mut transaction = turn.begin_with(BEGIN).await?;
             let number: i64 = about(include_str!("sqlite/sql/seen_document.sql"), subscription)
                 .fetch_one(&mut *transaction)
                 .await?
@@ -208,11 +236,11 @@ impl CursorStore for SqliteStore {
     }
 
     async fn list(&self) -> Result<Vec<Kept>, StoreError> {
-        let rows = sqlx::query(include_str!("sqlite/sql/cursor_list.sql"))
+        let rows = sqlx::query_as(include_str!("sqlite/sql/cursor_list.sql"))
             .fetch_all(&mut *self.turn().await?)
             .await
             .map_err(StoreError::Unavailable)?;
-        rows.iter().map(row::kept).collect()
+        rows.into_iter().map(row::kept).collect()
     }
 
     async fn put(
@@ -239,12 +267,8 @@ impl CursorStore for SqliteStore {
     }
 
     async fn close(&self) {
-        if let Some(connection) = self.connection.lock().await.take() {
-            // The file is whole without it: closing only tidies the log away.
-            let _ = connection.close().await;
+        if !self.is_borrowed {
+            transaction::close(&self.pool).await;
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -12,6 +12,8 @@ pub struct Progress {
     pub head: Position,
     /// How many events have been handled in this run.
     pub handled: u64,
+    /// How many events have been passed over in this run, since no handler takes their types.
+    pub passed_over: u64,
 }
 
 /// How a subscription ended that was not stopped by an error.
@@ -20,6 +22,8 @@ pub struct Progress {
 pub struct Summary {
     /// How many events were handled in this run.
     pub handled: u64,
+    /// How many events were passed over in this run, since no handler takes their types.
+    pub passed_over: u64,
     /// Where the cursor stands.
     pub position: Position,
     /// Why it ended.

@@ -33,7 +33,7 @@ async fn setup() -> Setup {
     let url = server.url(PATH);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("consumer.db");
-    let store = SqliteStore::open(&path).await.unwrap();
+    let store = crate::store::sqlite::SqliteStore::open(&path).await.unwrap();
     assert!(store.begin(&subscription, &url, &place, &[], &[]).await.unwrap());
     let cursors = Cursors::open(path.to_str().unwrap()).await.unwrap();
     Setup { cursors, url, served, _server: server, _folder: folder }

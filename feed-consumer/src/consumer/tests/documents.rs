@@ -81,7 +81,7 @@ async fn a_condition_is_kept_only_once_everything_is_handled() {
     let setup = Setup::new();
     let consumer = setup
         .builder(&server.url(BLOG))
-        .on_any(|recorded| {
+        .on_any(|recorded: Arc<Recorded>, _| {
             let fails = recorded.position == at(2);
             std::future::ready(if fails { Err(HandlerError::permanent("no")) } else { Ok(()) })
         })

@@ -13,7 +13,7 @@ async fn a_transient_failure_is_tried_again_and_holds_back_what_follows() {
     let noting = Arc::clone(&tried);
     let consumer = setup
         .builder(&server.url(FEED))
-        .on_any(move |recorded| {
+        .on_any(move |recorded: Arc<Recorded>, _| {
             let mut tried = noting.lock().unwrap();
             tried.push(recorded.position.get());
             let fails = recorded.position == at(3) && tried.len() < 6;
@@ -31,7 +31,7 @@ async fn a_permanent_failure_ends_the_subscription_before_the_event() {
     let setup = Setup::new();
     let consumer = setup
         .builder(&server.url(FEED))
-        .on_any(|recorded| {
+        .on_any(|recorded: Arc<Recorded>, _| {
             let fails = recorded.position == at(3);
             ready(if fails { Err(HandlerError::permanent("no such customer")) } else { Ok(()) })
         })
@@ -54,7 +54,7 @@ async fn a_handler_that_never_recovers_is_given_up_in_time() {
     let consumer = setup
         .builder(&server.url(FEED))
         .give_up_after(Some(Duration::from_millis(20)))
-        .on_any(|_| ready(Err(HandlerError::transient("busy"))))
+        .on_any(|_, _| ready(Err(HandlerError::transient("busy"))))
         .build()
         .unwrap();
     let error = consumer.run(std::future::pending()).await.unwrap_err();
@@ -67,7 +67,7 @@ async fn a_handler_that_wants_no_more_ends_the_subscription_in_peace() {
     let setup = Setup::new();
     let consumer = setup
         .builder(&server.url(FEED))
-        .on_any(|recorded| {
+        .on_any(|recorded: Arc<Recorded>, _| {
             let ends = recorded.position == at(3);
             ready(if ends { Err(HandlerError::closed("enough")) } else { Ok(()) })
         })
@@ -77,24 +77,19 @@ async fn a_handler_that_wants_no_more_ends_the_subscription_in_peace() {
     assert_eq!((summary.ended, summary.position), (Ended::Closed, at(2)));
 }
 
-type Handling = std::pin::Pin<Box<dyn Future<Output = Result<(), HandlerError>> + Send>>;
-
 /// Blocks on the event at this position until it is released.
 fn blocking(
     position: u64,
     reached: &Arc<Notify>,
     release: &Arc<Notify>,
-) -> impl Fn(Arc<Recorded>) -> Handling + use<> {
+) -> impl AsyncFn(Arc<Recorded>, Context) -> Result<(), HandlerError> + Send + Sync + use<> {
     let (reached, release) = (Arc::clone(reached), Arc::clone(release));
-    move |recorded| {
-        let (reached, release) = (Arc::clone(&reached), Arc::clone(&release));
-        Box::pin(async move {
-            if recorded.position == at(position) {
-                reached.notify_one();
-                release.notified().await;
-            }
-            Ok(())
-        })
+    async move |recorded: Arc<Recorded>, _: Context| {
+        if recorded.position == at(position) {
+            reached.notify_one();
+            release.notified().await;
+        }
+        Ok(())
     }
 }
 
@@ -145,7 +140,7 @@ async fn a_shutdown_ends_the_wait_between_two_tries() {
         .builder(&server.url(FEED))
         .backoff(Backoff { first: hour, cap: hour })
         .give_up_after(None)
-        .on_any(move |_| {
+        .on_any(move |_, _| {
             fails.notify_one();
             ready(Err(HandlerError::transient("busy")))
         })
@@ -191,7 +186,7 @@ async fn the_cursor_moves_in_time_while_an_event_takes_long() {
     let database = consumer.database.clone();
     let stored = async {
         reached.notified().await;
-        let store = SqliteStore::open(&database).await.unwrap();
+        let store = database.open().await.unwrap().cursors();
         let feed = Feed::new(0).iri;
         let subscription = crate::store::Subscription { group: "default".into(), feed };
         while store.find(&subscription).await.unwrap().unwrap().position != at(32) {
@@ -234,7 +229,7 @@ async fn a_closure_may_count_in_a_variable_around_it() {
     let count = AtomicU32::new(0);
     let consumer = setup
         .builder(&server.url(FEED))
-        .on_any(async |recorded| {
+        .on_any(async |recorded: Arc<Recorded>, _| {
             tokio::task::yield_now().await;
             count.fetch_add(u32::from(recorded.event.data().is_some()), Ordering::Relaxed);
             Ok(())

@@ -12,7 +12,7 @@ fn limits() -> Limits {
 /// Runs a live subscription until it has come to this position.
 async fn run_to(setup: &Setup, url: &str, position: u64) -> Result<Summary, ConsumerError> {
     let handled = Arc::clone(&setup.handled);
-    let note = move |recorded: Arc<Recorded>| {
+    let note = move |recorded: Arc<Recorded>, _| {
         let id = recorded.event.id().to_string();
         handled.lock().unwrap().push((recorded.position.get(), id));
         std::future::ready(Ok(()))

@@ -8,6 +8,7 @@ mod walks;
 use super::*;
 use crate::reading::error::Discontinuity;
 use crate::store::pages::PageState;
+use crate::store::sqlite::SqliteStore;
 
 const LOG: &str = "/log";
 
@@ -140,7 +141,7 @@ impl Setup {
     /// Runs a subscription that fails for good at this entry.
     async fn read_until(&self, server: &Scripted, entry: u32) -> Vec<u32> {
         let (handled, ends) = (Arc::clone(&self.handled), format!(":{entry}"));
-        let builder = self.builder(&server.url(LOG)).on_any(move |recorded| {
+        let builder = self.builder(&server.url(LOG)).on_any(move |recorded: Arc<Recorded>, _| {
             let id = recorded.event.id().to_string();
             std::future::ready(if id.ends_with(&ends) {
                 Err(HandlerError::permanent("no"))

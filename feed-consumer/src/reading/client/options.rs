@@ -24,7 +24,7 @@ use super::limits::Limits;
 ///     .allow_origin("https://archive.example");
 /// let consumer = Consumer::builder("https://shop.example/feeds/orders")
 ///     .http(http)
-///     .on_any(async |event| Ok(println!("{}", event.position)))
+///     .on_any(async |event, _| Ok(println!("{}", event.position)))
 ///     .build()?;
 /// # Ok(())
 /// # }

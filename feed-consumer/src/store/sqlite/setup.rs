@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqliteConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqlitePool};
 use tokio::time::Instant;
 
 use crate::store::StoreError;
@@ -32,9 +32,12 @@ mod code {
 /// `sqlite://consumer.db` for a path from the working directory, `sqlite:///var/lib/consumer.db`
 /// for one from the root. Otherwise, what is wrong with it.
 pub(crate) fn parse_path(text: &str) -> Result<PathBuf, String> {
+    // A URL may hold a password.
+    let shown = if text.contains('@') { "this".to_owned() } else { format!("{text:?}") };
     let invalid = |reason: &str| {
         Err(format!(
-            "{text:?} {reason}: name a file such as ./consumer.db or sqlite:///var/lib/consumer.db"
+            "{shown} {reason}: name a file such as ./consumer.db or sqlite:///var/lib/consumer.db, or \
+             a PostgreSQL database such as postgres://localhost/shop"
         ))
     };
     let path = match text.split_once(':') {
@@ -49,7 +52,7 @@ pub(crate) fn parse_path(text: &str) -> Result<PathBuf, String> {
             }
         }
         Some((_, rest)) if rest.starts_with("//") => {
-            return invalid("is not the address of a SQLite database");
+            return invalid("is not the address of a database that can hold cursors");
         }
         _ => text.to_owned(),
     };
@@ -64,10 +67,10 @@ pub(crate) fn parse_path(text: &str) -> Result<PathBuf, String> {
 }
 
 /// Opens the file, and creates it if it is missing.
-pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
+pub(super) async fn connect(path: &Path) -> Result<SqlitePool, StoreError> {
     check_path(path)?;
     let explain = |error| explain(path, error);
-    let mut connection = SqliteConnectOptions::new()
+    let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
         .busy_timeout(BUSY_TIMEOUT)
@@ -76,13 +79,19 @@ pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError>
         // On macOS, fsync alone leaves the data in the drive's cache; elsewhere these do nothing.
         .pragma("fullfsync", "ON")
         .pragma("checkpoint_fullfsync", "ON")
-        .disable_statement_logging()
-        .connect()
-        .await
-        .map_err(explain)?;
+        .disable_statement_logging();
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_lazy_with(options);
+    let mut connection = pool.acquire().await.map_err(explain)?;
     let deadline = Instant::now() + BUSY_TIMEOUT;
     let journal_mode: String = loop {
-        match sqlx::query_scalar(include_str!("sql/setup_wal.sql")).fetch_one(&mut connection).await
+        match sqlx::query_scalar(include_str!("sql/setup_wal.sql"))
+            .fetch_one(&mut *connection)
+            .await
         {
             // Turning the log on needs the file alone for a moment, and SQLite does not wait for
             // that: several processes may be starting on a new file at once.
@@ -102,7 +111,8 @@ pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError>
             source: None,
         });
     }
-    Ok(connection)
+    drop(connection);
+    Ok(pool)
 }
 
 /// Looks at the path before SQLite does, whose errors would not name the folder.

@@ -102,7 +102,7 @@ async fn there_is_a_limit_on_the_pages_of_a_walk() {
             error.to_string().contains("more than 5 older pages to read (max_pages)"),
             "{error}"
         );
-        assert!(remedy.contains("set `max_pages` higher"), "{remedy}");
+        assert!(remedy.contains("--max-pages) higher"), "{remedy}");
     }
     assert_eq!(limited(6).await.unwrap(), to(20));
 }

@@ -1,0 +1,109 @@
+//! What a handler is told beside the data.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use feed_protocol::event::{EventId, EventTime, EventType, Source, Subject};
+use feed_protocol::{Event, Position, Recorded};
+
+/// What a handler is told of an event beside its data. It can be cloned cheaply, and kept.
+#[derive(Debug, Clone)]
+pub struct Context {
+    recorded: Arc<Recorded>,
+    attempt: u32,
+}
+
+impl Context {
+    pub(super) fn new(recorded: Arc<Recorded>, attempt: u32) -> Self {
+        Self { recorded, attempt }
+    }
+
+    /// The event's place in the feed; of a document of other software, its number among the
+    /// entries that were handled.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.recorded.position
+    }
+
+    /// The event's id, together with the [`source`](Self::source) unique in the feed.
+    #[must_use]
+    pub fn id(&self) -> &EventId {
+        self.event().id()
+    }
+
+    /// The context in which it happened.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        self.event().source()
+    }
+
+    /// What kind of thing happened.
+    #[must_use]
+    pub fn event_type(&self) -> &EventType {
+        self.event().event_type()
+    }
+
+    /// The entity that it happened to.
+    #[must_use]
+    pub fn subject(&self) -> Option<&Subject> {
+        self.event().subject()
+    }
+
+    /// When it happened, as the producer said.
+    #[must_use]
+    pub fn time(&self) -> Option<&EventTime> {
+        self.event().time()
+    }
+
+    /// When the feed accepted it.
+    #[must_use]
+    pub fn updated(&self) -> DateTime<Utc> {
+        self.recorded.updated
+    }
+
+    /// The whole event, with its extensions and its data as bytes.
+    #[must_use]
+    pub fn event(&self) -> &Event {
+        &self.recorded.event
+    }
+
+    /// The event with its place in the feed.
+    #[must_use]
+    pub fn recorded(&self) -> &Arc<Recorded> {
+        &self.recorded
+    }
+
+    /// Which try this is since the subscription started: 1 for the first. An event that was tried
+    /// before a crash begins with 1 again, and so does one that has failed among others in a batch.
+    #[must_use]
+    pub const fn attempt(&self) -> u32 {
+        self.attempt
+    }
+}
+
+/// What a handler of several events at once is told of them beside their data: the events, in the
+/// order of the feed, as many as there are data.
+#[derive(Debug, Clone)]
+pub struct BatchContext {
+    events: Arc<[Arc<Recorded>]>,
+    attempt: u32,
+}
+
+impl BatchContext {
+    pub(super) fn new(events: Arc<[Arc<Recorded>]>, attempt: u32) -> Self {
+        Self { events, attempt }
+    }
+
+    /// The events, oldest first; at least one.
+    #[must_use]
+    pub fn events(&self) -> &[Arc<Recorded>] {
+        &self.events
+    }
+
+    /// Which try this is: 1 for the first. After a failure events are handled one at a time, and
+    /// each of them begins with 1.
+    #[must_use]
+    pub const fn attempt(&self) -> u32 {
+        self.attempt
+    }
+}

@@ -1,0 +1,333 @@
+//! What a worker does with a portion of events, in a transaction or not.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use feed_protocol::Recorded;
+use tokio::time::timeout;
+
+use super::routes::{self, Found, Route, Routes};
+use super::{Handler, HandlerError};
+use crate::store::location::{Location, Opened};
+use crate::store::transaction::{Database, Open, Transactions, Tx};
+use crate::store::{Advance, StoreError};
+
+/// How long closures may take for one handling, if not set.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// How much longer than a handling a transaction may be idle.
+const IDLE_MARGIN: Duration = Duration::from_secs(5);
+
+/// What a [`Consumer`](crate::Consumer) can run: a [`Handler`], or the closures that
+/// [`on`](crate::ConsumerBuilder::on) and its like have named.
+pub trait Work: sealed::Work {}
+
+impl<W: sealed::Work> Work for W {}
+
+pub(crate) mod sealed {
+    use super::{
+        Arc, Attempt, Duration, Failed, HandlerError, Location, Opened, Portion, Recorded,
+        StoreError,
+    };
+
+    /// Kept to ourselves, since it is how the worker goes about it.
+    pub trait Work: Send + Sync {
+        /// What begins transactions, where handlers need some.
+        type Transactions: Send + Sync;
+
+        /// Whether the cursor moves in the transactions of handlers.
+        const IS_TRANSACTIONAL: bool;
+
+        /// How long a handling may take, if the user says nothing.
+        fn default_deadline(&self) -> Option<Duration>;
+
+        /// What contradicts itself.
+        fn check(&self) -> Result<(), String> {
+            Ok(())
+        }
+
+        /// What is wrong with this database, for this work.
+        fn check_location(&self, _: &Location) -> Result<(), String> {
+            Ok(())
+        }
+
+        /// What begins transactions in this database.
+        fn transactions(
+            &self,
+            opened: &Opened,
+            deadline: Option<Duration>,
+        ) -> Result<Self::Transactions, StoreError>;
+
+        /// Whether it does anything with an event.
+        fn takes(&self, event: &Recorded) -> bool;
+
+        /// How many of the first of these events are done together.
+        fn portion(&self, events: &[Arc<Recorded>]) -> Portion;
+
+        /// Does a portion, once.
+        fn attempt(
+            &self,
+            transactions: &Self::Transactions,
+            attempt: Attempt,
+        ) -> impl Future<Output = Result<(), Failed>>;
+
+        /// Makes all effects so far last.
+        fn flush(&self) -> impl Future<Output = Result<(), HandlerError>>;
+    }
+}
+
+/// The first of some events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Portion {
+    /// So many of them are done together.
+    Together(usize),
+    /// There is nothing to do with so many of them.
+    PassedOver(usize),
+}
+
+/// One try to do a portion of events.
+#[derive(Debug)]
+pub struct Attempt {
+    pub(crate) events: Vec<Arc<Recorded>>,
+    /// How the cursor moves, where that is part of it.
+    pub(crate) advance: Option<Advance>,
+    /// 1 for the first.
+    pub(crate) number: u32,
+    /// How long each handling may take.
+    pub(crate) deadline: Option<Duration>,
+}
+
+/// Why a portion was not done.
+#[derive(Debug)]
+pub enum Failed {
+    /// A handler said so, or took too long.
+    Handler(HandlerError),
+    /// No transaction could be begun.
+    Begin(StoreError),
+    /// Whether it was committed is unknown.
+    Commit(StoreError),
+    /// The cursor does not stand where it was left.
+    MovedElsewhere,
+}
+
+impl From<HandlerError> for Failed {
+    fn from(error: HandlerError) -> Self {
+        Self::Handler(error)
+    }
+}
+
+/// Lets a handler go on for so long.
+async fn limited(
+    deadline: Option<Duration>,
+    handling: impl Future<Output = Result<(), HandlerError>>,
+) -> Result<(), HandlerError> {
+    match deadline {
+        None => handling.await,
+        Some(limit) => timeout(limit, handling).await.unwrap_or_else(|_| {
+            let limit = humantime::format_duration(limit);
+            Err(HandlerError::transient(format!("it took longer than its deadline of {limit}")))
+        }),
+    }
+}
+
+impl<H: Handler> sealed::Work for H {
+    type Transactions = ();
+    const IS_TRANSACTIONAL: bool = false;
+
+    fn default_deadline(&self) -> Option<Duration> {
+        None
+    }
+
+    fn transactions(&self, _: &Opened, _: Option<Duration>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn takes(&self, _: &Recorded) -> bool {
+        true
+    }
+
+    fn portion(&self, _: &[Arc<Recorded>]) -> Portion {
+        Portion::Together(1)
+    }
+
+    async fn attempt(&self, (): &(), attempt: Attempt) -> Result<(), Failed> {
+        for event in attempt.events {
+            limited(attempt.deadline, self.handle(event)).await?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&self) -> Result<(), HandlerError> {
+        Handler::flush(self).await
+    }
+}
+
+impl<P, F, R> sealed::Work for Route<P, F, R>
+where
+    Self: Routes<()>,
+{
+    type Transactions = ();
+    const IS_TRANSACTIONAL: bool = false;
+
+    fn default_deadline(&self) -> Option<Duration> {
+        Some(DEADLINE)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        routes::check(self)
+    }
+
+    fn transactions(&self, _: &Opened, _: Option<Duration>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn takes(&self, event: &Recorded) -> bool {
+        self.find(event.event.event_type().as_str()).is_some()
+    }
+
+    fn portion(&self, events: &[Arc<Recorded>]) -> Portion {
+        match routes::run(self, events) {
+            (count, Some(_)) => Portion::Together(count),
+            (count, None) => Portion::PassedOver(count),
+        }
+    }
+
+    async fn attempt(&self, (): &(), attempt: Attempt) -> Result<(), Failed> {
+        let Attempt { events, number, deadline, .. } = attempt;
+        if let (_, Some(found)) = routes::run(self, &events) {
+            limited(deadline, self.call(found, (), events, number)).await?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&self) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
+/// Closures that write in the transaction in which the cursor moves.
+pub struct InTransaction<DB, R> {
+    pub(crate) routes: R,
+    kind: PhantomData<fn() -> DB>,
+}
+
+impl<DB, R> InTransaction<DB, R> {
+    pub(crate) fn new(routes: R) -> Self {
+        Self { routes, kind: PhantomData }
+    }
+}
+
+impl<DB, R: Clone> Clone for InTransaction<DB, R> {
+    fn clone(&self) -> Self {
+        Self::new(self.routes.clone())
+    }
+}
+
+impl<DB, R: fmt::Debug> fmt::Debug for InTransaction<DB, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("InTransaction").field(&self.routes).finish()
+    }
+}
+
+impl<DB: Database, P, F, R> InTransaction<DB, Route<P, F, R>>
+where
+    Route<P, F, R>: Routes<Tx<DB>>,
+{
+    async fn call_in(
+        &self,
+        open: &Open<DB>,
+        found: Found,
+        events: Vec<Arc<Recorded>>,
+        attempt: &Attempt,
+    ) -> Result<(), HandlerError> {
+        let kept = || {
+            HandlerError::permanent(
+                "the handler has kept its transaction: let it go before returning",
+            )
+        };
+        let tx = open.lend().ok_or_else(kept)?;
+        limited(attempt.deadline, self.routes.call(found, tx, events, attempt.number)).await?;
+        if open.is_here() { Ok(()) } else { Err(kept()) }
+    }
+}
+
+impl<DB: Database, P, F, R> sealed::Work for InTransaction<DB, Route<P, F, R>>
+where
+    Route<P, F, R>: Routes<Tx<DB>>,
+{
+    type Transactions = Transactions<DB>;
+    const IS_TRANSACTIONAL: bool = true;
+
+    fn default_deadline(&self) -> Option<Duration> {
+        Some(DEADLINE)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        routes::check(&self.routes)
+    }
+
+    fn check_location(&self, location: &Location) -> Result<(), String> {
+        if DB::is_at(location) {
+            return Ok(());
+        }
+        let kind = DB::NAME;
+        Err(format!(
+            "the handlers write in transactions of {kind}, and the cursor is elsewhere: name the \
+             {kind} database in which they write"
+        ))
+    }
+
+    fn transactions(
+        &self,
+        opened: &Opened,
+        deadline: Option<Duration>,
+    ) -> Result<Transactions<DB>, StoreError> {
+        let idle = deadline.map(|it| it + IDLE_MARGIN);
+        Transactions::of(opened, idle).ok_or_else(|| StoreError::Setup {
+            message: format!("the cursor is not in a database of {}", DB::NAME),
+            source: None,
+        })
+    }
+
+    fn takes(&self, event: &Recorded) -> bool {
+        self.routes.find(event.event.event_type().as_str()).is_some()
+    }
+
+    fn portion(&self, events: &[Arc<Recorded>]) -> Portion {
+        if events.iter().any(|event| self.takes(event)) {
+            Portion::Together(events.len())
+        } else {
+            Portion::PassedOver(events.len())
+        }
+    }
+
+    async fn attempt(
+        &self,
+        transactions: &Transactions<DB>,
+        mut attempt: Attempt,
+    ) -> Result<(), Failed> {
+        let open = transactions.begin().await.map_err(Failed::Begin)?;
+        let mut events = std::mem::take(&mut attempt.events);
+        while !events.is_empty() {
+            let (count, found) = routes::run(&self.routes, &events);
+            let rest = events.split_off(count);
+            if let Some(found) = found {
+                self.call_in(&open, found, events, &attempt).await?;
+            }
+            events = rest;
+        }
+        // Expect safety: the worker says so wherever the work is transactional.
+        let advance = attempt.advance.expect("a transaction moves the cursor");
+        match open.commit(&advance).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Failed::MovedElsewhere),
+            Err(error) => Err(Failed::Commit(error)),
+        }
+    }
+
+    async fn flush(&self) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}

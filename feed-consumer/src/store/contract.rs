@@ -1,0 +1,255 @@
+//! What every store promises, as tests that every store passes.
+//!
+//! A promise is a function of a [`Database`]. [`promises`] makes a test of each for one kind of
+//! database, and one line at the end of this file names the kind.
+
+use std::sync::Arc;
+
+use feed_protocol::Position;
+
+use super::databases::{Database, postgres, sqlite};
+use super::location::CursorDatabase;
+use super::pages::{PageKind, PageState};
+use super::*;
+
+impl Database {
+    /// Opens the database, as a process of its own would.
+    async fn open(&self) -> Arc<dyn CursorStore> {
+        let location = CursorDatabase::from(self.url()).locate().unwrap();
+        location.open().await.unwrap().cursors()
+    }
+}
+
+fn advance(from: Place, to: Place, seen: Vec<SeenEntry>) -> Advance {
+    Advance { subscription: subscription(), from, to, seen }
+}
+
+fn subscription() -> Subscription {
+    Subscription { group: "billing".into(), feed: "urn:uuid:1".into() }
+}
+
+fn place(position: u64) -> Place {
+    Place {
+        incarnation: Some("k3v9x2".parse().unwrap()),
+        position: Position::new(position).unwrap(),
+        last: (position > 0).then(|| LastEvent {
+            position: Position::new(position).unwrap(),
+            source: "/shop".parse().unwrap(),
+            id: "6".parse().unwrap(),
+            digest: 1 << 127,
+        }),
+        validators: Validators { etag: Some("\"a\"".into()), last_modified: None },
+    }
+}
+
+fn entries(numbers: std::ops::Range<u32>) -> Vec<String> {
+    numbers.map(|number| format!("tag:a,2026:{number}")).collect()
+}
+
+fn seen(numbers: std::ops::Range<u32>) -> Vec<SeenEntry> {
+    let entry = |iri| SeenEntry { iri, updated: updated() };
+    entries(numbers).into_iter().map(entry).collect()
+}
+
+fn updated() -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(1_600_000_000_123_456).unwrap()
+}
+
+fn strs(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
+async fn a_place_is_read_back_as_it_was_stored_after_the_file_was_closed(database: Database) {
+    let store = database.open().await;
+    assert_eq!(store.find(&subscription()).await.unwrap(), None);
+    assert!(store.begin(&subscription(), "http://a/", &place(0), &[], &[]).await.unwrap());
+    assert_eq!(store.find(&subscription()).await.unwrap(), Some(place(0)));
+    assert!(store.advance(&advance(place(0), place(7), Vec::new())).await.unwrap());
+    store.close().await;
+    assert!(store.find(&subscription()).await.is_err());
+    let store = database.open().await;
+    assert_eq!(store.find(&subscription()).await.unwrap(), Some(place(7)));
+}
+
+async fn of_two_processes_that_move_a_cursor_the_second_is_told(database: Database) {
+    let one = database.open().await;
+    let two = database.open().await;
+    assert!(one.begin(&subscription(), "http://a/", &place(0), &[], &[]).await.unwrap());
+    assert!(!two.begin(&subscription(), "http://a/", &place(5), &[], &[]).await.unwrap());
+    assert!(one.advance(&advance(place(0), place(3), Vec::new())).await.unwrap());
+    assert!(!two.advance(&advance(place(0), place(9), seen(0..1))).await.unwrap());
+    assert_eq!(two.find(&subscription()).await.unwrap(), Some(place(3)));
+    assert!(two.seen(&subscription(), &["tag:a,2026:0"]).await.unwrap().is_empty());
+    // The transactions that did nothing hold no lock.
+    assert!(one.advance(&advance(place(3), place(4), Vec::new())).await.unwrap());
+}
+
+async fn a_cursor_moves_neither_back_nor_in_another_incarnation(database: Database) {
+    let store = database.open().await;
+    store.begin(&subscription(), "http://a/", &place(5), &[], &[]).await.unwrap();
+    assert!(!store.advance(&advance(place(5), place(4), Vec::new())).await.unwrap());
+    let other = Place { incarnation: Some("other".parse().unwrap()), ..place(5) };
+    assert!(!store.advance(&advance(other, place(6), Vec::new())).await.unwrap());
+    assert_eq!(store.find(&subscription()).await.unwrap(), Some(place(5)));
+}
+
+async fn the_feed_at_an_address_is_the_groups_own(database: Database) {
+    let store = database.open().await;
+    store.begin(&subscription(), "http://a/", &place(5), &[], &[]).await.unwrap();
+    assert_eq!(store.feed_at("billing", "http://a/").await.unwrap().unwrap(), "urn:uuid:1");
+    assert_eq!(store.feed_at("shipping", "http://a/").await.unwrap(), None);
+    store.set_url(&subscription(), "http://b/").await.unwrap();
+    assert_eq!(store.feed_at("billing", "http://a/").await.unwrap(), None);
+    assert_eq!(store.feed_at("billing", "http://b/").await.unwrap().unwrap(), "urn:uuid:1");
+}
+
+async fn entries_are_forgotten_only_when_they_are_out_of_the_document_and_many(database: Database) {
+    let store = database.open().await;
+    let subscription = subscription();
+    store.begin(&subscription, "http://a/", &place(0), &seen(0..4), &[]).await.unwrap();
+    store.advance(&advance(place(0), place(4), seen(4..8))).await.unwrap();
+    let all = entries(0..10);
+    let found = store.seen(&subscription, &strs(&all)).await.unwrap();
+    let known = |iri| (iri, Some(updated()));
+    assert_eq!(found, entries(0..8).into_iter().map(known).collect());
+
+    store.forget_others(&subscription, &strs(&entries(0..8)), 2).await.unwrap();
+    store.forget_others(&subscription, &strs(&entries(3..8)), 3).await.unwrap();
+    assert_eq!(store.seen(&subscription, &strs(&all)).await.unwrap().len(), 8);
+    store.forget_others(&subscription, &strs(&entries(6..8)), 3).await.unwrap();
+    let found = store.seen(&subscription, &strs(&all)).await.unwrap();
+    assert_eq!(found, entries(3..8).into_iter().map(known).collect());
+}
+
+async fn an_entry_is_remembered_as_it_was_when_it_was_handled_last(database: Database) {
+    let store = database.open().await;
+    let subscription = subscription();
+    assert!(!store.has_seen(&subscription).await.unwrap());
+    store.begin(&subscription, "http://a/", &place(0), &seen(0..2), &[]).await.unwrap();
+    assert!(store.has_seen(&subscription).await.unwrap());
+    let later = updated() + chrono::Duration::seconds(1);
+    let changed = SeenEntry { iri: entries(1..2).remove(0), updated: later };
+    store.advance(&advance(place(0), place(1), vec![changed])).await.unwrap();
+    let found = store.seen(&subscription, &strs(&entries(0..2))).await.unwrap();
+    assert_eq!(found["tag:a,2026:0"], Some(updated()));
+    assert_eq!(found["tag:a,2026:1"], Some(later));
+}
+
+fn page(place: i64, url: &str, state: PageState) -> Page {
+    let oldest = (state == PageState::Walked).then(|| "tag:a,2026:0".to_owned());
+    Page { place, url: url.into(), kind: PageKind::Archive, state, oldest, linked: place == 7 }
+}
+
+async fn pages_are_read_back_in_their_order_and_an_address_is_one_page(database: Database) {
+    let store = database.open().await;
+    let subscription = subscription();
+    let done = page(1, "http://a/1", PageState::Done);
+    let begun =
+        store.begin(&subscription, "http://a/", &place(0), &[], std::slice::from_ref(&done)).await;
+    assert!(begun.unwrap());
+    let (found, walked) =
+        (page(7, "http://a/7", PageState::Found), page(6, "http://a/6", PageState::Walked));
+    store.put_pages(&subscription, &[found.clone(), walked.clone()]).await.unwrap();
+    let pages = store.pages(&subscription).await.unwrap();
+    assert_eq!(pages, [done.clone(), walked.clone(), found.clone()]);
+
+    let moved = page(5, "http://a/7", PageState::Found);
+    store.put_pages(&subscription, std::slice::from_ref(&moved)).await.unwrap();
+    assert_eq!(store.pages(&subscription).await.unwrap(), [done.clone(), moved, walked]);
+    // What is done stays, and what is not there any more is no error.
+    store.page_done(&subscription, 6).await.unwrap();
+    store.page_done(&subscription, 7).await.unwrap();
+    store.drop_pages(&subscription, 0, 100).await.unwrap();
+    let states: Vec<_> =
+        store.pages(&subscription).await.unwrap().iter().map(|it| (it.place, it.state)).collect();
+    assert_eq!(states, [(1, PageState::Done), (6, PageState::Done)]);
+}
+
+async fn of_programs_that_start_at_once_one_makes_the_tables(database: Database) {
+    let mut programs = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let database = database.clone();
+        programs.spawn(async move { database.open().await.close().await });
+    }
+    programs.join_all().await;
+}
+
+async fn where_a_cursor_stands_is_known_once_nobody_is_moving_it(database: Database) {
+    let one = database.open().await;
+    let two = database.open().await;
+    one.begin(&subscription(), "http://a/", &place(0), &[], &[]).await.unwrap();
+    assert!(one.advance(&advance(place(0), place(3), Vec::new())).await.unwrap());
+    assert_eq!(two.find_settled(&subscription()).await.unwrap(), Some(place(3)));
+    assert!(one.advance(&advance(place(3), place(4), Vec::new())).await.unwrap());
+}
+
+async fn a_dropped_move_is_done_or_not_and_holds_no_lock(database: Database) {
+    let one = database.open().await;
+    one.begin(&subscription(), "http://a/", &place(0), &[], &[]).await.unwrap();
+    let mut stands = place(0);
+    for position in 1..40 {
+        let moving = advance(stands.clone(), place(position), seen(0..1));
+        for _ in 0..2 {
+            // Polled a few times, and dropped.
+            let mut moved = std::pin::pin!(one.advance(&moving));
+            for _ in 0..position {
+                if futures_util::poll!(moved.as_mut()).is_ready() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        let found = one.find_settled(&subscription()).await.unwrap().unwrap();
+        assert!(found == stands || found == place(position), "{found:?}");
+        stands = found;
+    }
+    assert!(one.advance(&advance(stands, place(99), Vec::new())).await.unwrap());
+}
+
+async fn a_cursor_is_put_elsewhere_by_hand_and_forgotten(database: Database) {
+    let store = database.open().await;
+    assert!(store.list().await.unwrap().is_empty());
+    assert!(store.begin(&subscription(), "http://a/", &place(5), &seen(0..1), &[]).await.unwrap());
+    let [kept] = store.list().await.unwrap().try_into().unwrap();
+    assert_eq!((&kept.subscription, &kept.place), (&subscription(), &place(5)));
+    assert_eq!((kept.url.as_str(), kept.begun), ("http://a/", kept.moved));
+    assert!(!store.put(&subscription(), &place(4), &place(9)).await.unwrap(), "it is not there");
+    assert!(store.put(&subscription(), &place(5), &place(2)).await.unwrap());
+    assert_eq!(store.find(&subscription()).await.unwrap(), Some(place(2)));
+    assert!(!store.forget(&subscription(), &place(5)).await.unwrap(), "it is not there");
+    assert!(store.forget(&subscription(), &place(2)).await.unwrap());
+    assert!(store.list().await.unwrap().is_empty());
+    assert!(store.seen(&subscription(), &strs(&entries(0..1))).await.unwrap().is_empty());
+}
+
+macro_rules! promises {
+    (of $name:ident: $($promise:ident),+ $(,)?) => {
+        mod $name {
+            $(
+                #[tokio::test]
+                async fn $promise() {
+                    super::$promise(super::$name().await).await;
+                }
+            )+
+        }
+    };
+    (of $name:ident) => {
+        promises! {
+            of $name:
+            a_place_is_read_back_as_it_was_stored_after_the_file_was_closed,
+            of_two_processes_that_move_a_cursor_the_second_is_told,
+            a_cursor_moves_neither_back_nor_in_another_incarnation,
+            the_feed_at_an_address_is_the_groups_own,
+            a_cursor_is_put_elsewhere_by_hand_and_forgotten,
+            entries_are_forgotten_only_when_they_are_out_of_the_document_and_many,
+            an_entry_is_remembered_as_it_was_when_it_was_handled_last,
+            pages_are_read_back_in_their_order_and_an_address_is_one_page,
+            of_programs_that_start_at_once_one_makes_the_tables,
+            where_a_cursor_stands_is_known_once_nobody_is_moving_it,
+            a_dropped_move_is_done_or_not_and_holds_no_lock,
+        }
+    };
+}
+
+promises!(of sqlite);
+promises!(of postgres);

@@ -1,0 +1,280 @@
+//! Cursors in a PostgreSQL database, 13 and newer: beside the tables of handlers, of other
+//! programs, and of feeds.
+//!
+//! No setting of a session is relied upon, so that a connection pooler may stand in between.
+//!
+//! # Layout
+//!
+//! - [`setup`]: which database, and what is checked when it is opened
+//! - [`migrate`]: the schema and its versions
+//! - [`pages`]: the pages of feeds of other software
+
+mod migrate;
+mod pages;
+pub(super) mod setup;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::DateTime;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool, Postgres, Transaction};
+
+use self::setup::PostgresOptions;
+use super::pages::{Page, SeenEntry};
+use super::row::{self, Columns};
+use super::{Advance, CursorStore, Kept, Place, Seen, StoreError, Subscription, transaction};
+
+/// How long the database may take for anything that is asked of it here. Its own limits, of 15
+/// seconds for a statement and 5 for a lock, come first wherever it still answers.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Cursors in a PostgreSQL database.
+#[derive(Debug)]
+pub(crate) struct PostgresStore {
+    pool: PgPool,
+    /// Whether the connections are the user's own, and stay open.
+    is_borrowed: bool,
+}
+
+impl PostgresStore {
+    /// Opens the database, and brings its schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Setup`] with what is wrong and what to do, in one line.
+    pub(crate) async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let pool = options.pool();
+        setup::check(&pool).await?;
+        migrate::run(&pool).await?;
+        Ok(Self { pool, is_borrowed: false })
+    }
+
+    /// Keeps cursors in the database of these connections.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub(crate) async fn open_in(pool: PgPool) -> Result<Self, StoreError> {
+        setup::check(&pool).await?;
+        migrate::run(&pool).await?;
+        Ok(Self { pool, is_borrowed: true })
+    }
+
+    /// Its connections.
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        self.pool.begin_with(include_str!("postgres/sql/begin.sql")).await
+    }
+}
+
+/// What begins a transaction of a handler's, which may be idle for this long before the database
+/// ends it: a process that is stopped half way must not hold the cursor for ever.
+pub(super) fn begin_for_handlers(idle: Option<Duration>) -> AssertSqlSafe<String> {
+    let mut statements = include_str!("postgres/sql/begin_for_handlers.sql").to_owned();
+    if let Some(idle) = idle {
+        let idle = i32::try_from(idle.as_millis()).unwrap_or(i32::MAX);
+        statements += &format!(";\nSET LOCAL idle_in_transaction_session_timeout = {idle}");
+    }
+    AssertSqlSafe(statements)
+}
+
+/// Moves a cursor, within a transaction.
+pub(super) async fn advance(
+    connection: &mut PgConnection,
+    advance: &Advance,
+) -> Result<bool, sqlx::Error> {
+    let Advance { subscription, from, to, seen } = advance;
+    let statement = about(include_str!("postgres/sql/cursor_advance.sql"), subscription)
+        .bind(row::incarnation(from))
+        .bind(row::integer(from.position));
+    let moved = row::bind(statement, to).execute(&mut *connection).await?;
+    if moved.rows_affected() == 0 {
+        return Ok(false);
+    }
+    add_seen(connection, subscription, seen).await?;
+    Ok(true)
+}
+
+async fn add_seen(
+    connection: &mut PgConnection,
+    subscription: &Subscription,
+    seen: &[SeenEntry],
+) -> Result<(), sqlx::Error> {
+    if !seen.is_empty() {
+        about(include_str!("postgres/sql/seen_add.sql"), subscription)
+            .bind(seen.iter().map(|it| it.iri.clone()).collect::<Vec<_>>())
+            .bind(seen.iter().map(|it| it.updated.timestamp_micros()).collect::<Vec<_>>())
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// A statement about one subscription, its first two parameters.
+fn about(sql: &'static str, subscription: &Subscription) -> Query<'static, Postgres, PgArguments> {
+    sqlx::query(sql).bind(subscription.group.clone()).bind(subscription.feed.clone())
+}
+
+/// Waits for what is asked of the database, within bounds.
+async fn within<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(ANSWER_TIMEOUT, work).await {
+        Ok(done) => done.map_err(StoreError::Unavailable),
+        Err(_) => Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),
+    }
+}
+
+#[async_trait]
+impl CursorStore for PostgresStore {
+    async fn find(&self, subscription: &Subscription) -> Result<Option<Place>, StoreError> {
+        let found = about(include_str!("postgres/sql/cursor_find.sql"), subscription)
+            .try_map(|row| Columns::from_row(&row))
+            .fetch_optional(&self.pool);
+        within(found).await?.map(|found| row::place(found, subscription)).transpose()
+    }
+
+    async fn find_settled(&self, subscription: &Subscription) -> Result<Option<Place>, StoreError> {
+        let found = within(async {
+            let mut transaction = self.begin().await?;
+            about(include_str!("postgres/sql/cursor_find_settled.sql"), subscription)
+                .try_map(|row| Columns::from_row(&row))
+                .fetch_optional(&mut *transaction)
+                .await
+        });
+        found.await?.map(|found| row::place(found, subscription)).transpose()
+    }
+
+    async fn feed_at(&self, group: &str, url: &str) -> Result<Option<String>, StoreError> {
+        let found = sqlx::query_scalar(include_str!("postgres/sql/cursor_feed_at.sql"))
+            .bind(group)
+            .bind(url)
+            .fetch_optional(&self.pool);
+        within(found).await
+    }
+
+    async fn begin(
+        &self,
+        subscription: &Subscription,
+        url: &str,
+        place: &Place,
+        seen: &[SeenEntry],
+        pages: &[Page],
+    ) -> Result<bool, StoreError> {
+        let begun = within(async {
+            let mut transaction = self.begin().await?;
+            let statement = about(include_str!("postgres/sql/cursor_begin.sql"), subscription)
+                .bind(url)
+                .bind(row::incarnation(place));
+            let inserted = row::bind(statement, place).execute(&mut *transaction).await?;
+            if inserted.rows_affected() == 0 {
+                return Ok(false);
+            }
+            add_seen(&mut transaction, subscription, seen).await?;
+            pages::put(&mut transaction, subscription, pages).await?;
+            transaction.commit().await?;
+            Ok(true)
+        });
+        begun.await
+    }
+
+    async fn set_url(&self, subscription: &Subscription, url: &str) -> Result<(), StoreError> {
+        let set = about(include_str!("postgres/sql/cursor_set_url.sql"), subscription)
+            .bind(url)
+            .execute(&self.pool);
+        within(set).await?;
+        Ok(())
+    }
+
+    async fn advance(&self, to: &Advance) -> Result<bool, StoreError> {
+        let advanced = within(async {
+            let mut transaction = self.begin().await?;
+            let moved = advance(&mut transaction, to).await?;
+            if moved {
+                transaction.commit().await?;
+            }
+            Ok(moved)
+        });
+        advanced.await
+    }
+
+    async fn seen(
+        &self,
+        subscription: &Subscription,
+        entries: &[&str],
+    ) -> Result<Seen, StoreError> {
+        let entries: Vec<String> = entries.iter().map(|entry| (*entry).to_owned()).collect();
+        let found = about(include_str!("postgres/sql/seen_find.sql"), subscription)
+            .bind(entries)
+            .try_map(|row| <(String, Option<i64>)>::from_row(&row))
+            .fetch_all(&self.pool);
+        let entry = |(entry, updated): (String, Option<i64>)| {
+            (entry, updated.and_then(DateTime::from_timestamp_micros))
+        };
+        Ok(within(found).await?.into_iter().map(entry).collect())
+    }
+
+    async fn forget_others(
+        &self,
+        subscription: &Subscription,
+        document: &[&str],
+        keep: u32,
+    ) -> Result<(), StoreError> {
+        let document: Vec<String> = document.iter().map(|entry| (*entry).to_owned()).collect();
+        let forgotten = within(async {
+            let mut transaction = self.begin().await?;
+            let (number,): (i64,) =
+                about(include_str!("postgres/sql/seen_document.sql"), subscription)
+                    .try_map(|row| <(i64,)>::from_row(&row))
+                    .fetch_one(&mut *transaction)
+                    .await?;
+            about(include_str!("postgres/sql/seen_mark.sql"), subscription)
+                .bind(document)
+                .bind(number)
+                .execute(&mut *transaction)
+                .await?;
+            about(include_str!("postgres/sql/seen_forget.sql"), subscription)
+                .bind(number)
+                .bind(i64::from(keep))
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await
+        });
+        forgotten.await
+    }
+
+    async fn list(&self) -> Result<Vec<Kept>, StoreError> {
+        let list = sqlx::query_as(include_str!("postgres/sql/cursor_list.sql"));
+        within(list.fetch_all(&self.pool)).await?.into_iter().map(row::kept).collect()
+    }
+
+    async fn put(
+        &self,
+        subscription: &Subscription,
+        from: &Place,
+        to: &Place,
+    ) -> Result<bool, StoreError> {
+        let statement = about(include_str!("postgres/sql/cursor_put.sql"), subscription)
+            .bind(row::incarnation(from))
+            .bind(row::integer(from.position))
+            .bind(row::incarnation(to));
+        let put = within(row::bind(statement, to).execute(&self.pool)).await?;
+        Ok(put.rows_affected() > 0)
+    }
+
+    async fn forget(&self, subscription: &Subscription, from: &Place) -> Result<bool, StoreError> {
+        let forget = about(include_str!("postgres/sql/cursor_forget.sql"), subscription)
+            .bind(row::incarnation(from))
+            .bind(row::integer(from.position));
+        Ok(within(forget.execute(&self.pool)).await?.rows_affected() > 0)
+    }
+
+    async fn close(&self) {
+        if !self.is_borrowed {
+            transaction::close(&self.pool).await;
+        }
+    }
+}

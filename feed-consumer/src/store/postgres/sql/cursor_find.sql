@@ -1,0 +1,5 @@
+-- cursor_find: where a subscription stands
+SELECT
+    incarnation, position, last_position, last_source, last_id, last_digest, etag, last_modified
+FROM feed_cursors
+WHERE group_name = $1 AND feed = $2

@@ -1,0 +1,210 @@
+//! Transactions of handlers: what a handler writes and the cursor commit together, or neither does.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::{Pool, Transaction};
+pub use sqlx::{Postgres, Sqlite};
+
+use super::location::{Location, Opened, Place, Store};
+use super::{Advance, StoreError, postgres, sqlite};
+
+/// A database in whose transactions handlers can write: [`Sqlite`] or [`Postgres`].
+pub trait Database: sealed::Kind {}
+
+impl Database for Sqlite {}
+impl Database for Postgres {}
+
+pub(crate) mod sealed {
+    use sqlx::{Pool, SqlSafeStr};
+
+    use super::{Advance, Duration, Location, Opened};
+
+    /// Kept to ourselves, since it is what the databases do, and not what callers ask for.
+    pub trait Kind: sqlx::Database {
+        /// What begins a transaction that may be idle for this long.
+        fn begin(idle: Option<Duration>) -> impl SqlSafeStr + Send;
+
+        /// Moves a cursor, within a transaction.
+        fn advance(
+            connection: &mut Self::Connection,
+            advance: &Advance,
+        ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
+
+        /// Whether a place is one of this kind.
+        fn is_at(location: &Location) -> bool;
+
+        /// The connections of a store of this kind.
+        fn pool(opened: &Opened) -> Option<&Pool<Self>>;
+    }
+}
+
+impl sealed::Kind for Sqlite {
+    fn begin(_: Option<Duration>) -> impl sqlx::SqlSafeStr + Send {
+        sqlite::BEGIN
+    }
+
+    async fn advance(
+        connection: &mut Self::Connection,
+        advance: &Advance,
+    ) -> Result<bool, sqlx::Error> {
+        sqlite::advance(connection, advance).await
+    }
+
+    fn is_at(location: &Location) -> bool {
+        matches!(location.0, Place::Sqlite(_) | Place::SqlitePool(_))
+    }
+
+    fn pool(opened: &Opened) -> Option<&Pool<Self>> {
+        match &opened.0 {
+            Store::Sqlite(store) => Some(store.pool()),
+            Store::Postgres(_) => None,
+        }
+    }
+}
+
+impl sealed::Kind for Postgres {
+    fn begin(idle: Option<Duration>) -> impl sqlx::SqlSafeStr + Send {
+        postgres::begin_for_handlers(idle)
+    }
+
+    async fn advance(
+        connection: &mut Self::Connection,
+        advance: &Advance,
+    ) -> Result<bool, sqlx::Error> {
+        postgres::advance(connection, advance).await
+    }
+
+    fn is_at(location: &Location) -> bool {
+        matches!(location.0, Place::Postgres(_) | Place::PostgresPool(_))
+    }
+
+    fn pool(opened: &Opened) -> Option<&Pool<Self>> {
+        match &opened.0 {
+            Store::Postgres(store) => Some(store.pool()),
+            Store::Sqlite(_) => None,
+        }
+    }
+}
+
+/// The open transaction in which a handler writes.
+///
+/// It stands for the connection: `sqlx::query(…).execute(&mut *tx)`. What needs the transaction
+/// itself (`publish_in` of `feed-server`) gets it from [`transaction`](Self::transaction).
+///
+/// It commits after the handler has returned `Ok`, together with the cursor, and is rolled back
+/// otherwise. A handler must not keep it: when it has returned, the transaction has to be there
+/// again.
+pub struct Tx<DB: Database> {
+    /// `None` only while this is dropped.
+    open: Option<Transaction<'static, DB>>,
+    home: Arc<Mutex<Option<Transaction<'static, DB>>>>,
+}
+
+impl<DB: Database> Tx<DB> {
+    /// The transaction, as sqlx has begun it.
+    pub fn transaction(&mut self) -> &mut Transaction<'static, DB> {
+        // Expect safety: it is taken when this is dropped, and not before.
+        self.open.as_mut().expect("it is there until this is dropped")
+    }
+}
+
+impl<DB: Database> Deref for Tx<DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &DB::Connection {
+        // Expect safety: as above.
+        self.open.as_ref().expect("it is there until this is dropped")
+    }
+}
+
+impl<DB: Database> DerefMut for Tx<DB> {
+    fn deref_mut(&mut self) -> &mut DB::Connection {
+        self.transaction()
+    }
+}
+
+impl<DB: Database> Drop for Tx<DB> {
+    fn drop(&mut self) {
+        *self.home.lock().unwrap_or_else(PoisonError::into_inner) = self.open.take();
+    }
+}
+
+impl<DB: Database> fmt::Debug for Tx<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tx({})", DB::NAME)
+    }
+}
+
+/// A transaction, while no handler has it. Dropped, it is rolled back.
+pub(crate) struct Open<DB: Database> {
+    home: Arc<Mutex<Option<Transaction<'static, DB>>>>,
+}
+
+impl<DB: Database> Open<DB> {
+    /// Hands it to a handler; `None` if the one before has kept it.
+    pub(crate) fn lend(&self) -> Option<Tx<DB>> {
+        let open = self.home.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some(Tx { open: Some(open), home: Arc::clone(&self.home) })
+    }
+
+    /// Whether it is here, rather than with a handler.
+    pub(crate) fn is_here(&self) -> bool {
+        self.home.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Moves the cursor, as the last statement, and commits. `false`, and rolled back, if the
+    /// cursor does not stand where it is said to, or the transaction is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`]: the outcome is unknown.
+    pub(crate) async fn commit(self, advance: &Advance) -> Result<bool, StoreError> {
+        let open = self.home.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut open) = open else { return Ok(false) };
+        let committed = async {
+            let moved = DB::advance(&mut open, advance).await?;
+            if moved {
+                open.commit().await?;
+            }
+            Ok(moved)
+        };
+        committed.await.map_err(StoreError::Unavailable)
+    }
+}
+
+/// How long to wait for connections to come back before they are left to themselves.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Closes connections, but for one that a handler has kept.
+pub(super) async fn close<DB: sqlx::Database>(pool: &Pool<DB>) {
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, pool.close()).await;
+}
+
+/// Begins transactions for handlers.
+pub struct Transactions<DB: Database> {
+    pool: Pool<DB>,
+    idle: Option<Duration>,
+}
+
+impl<DB: Database> Transactions<DB> {
+    /// Transactions of a store, if it is of this kind, each of which may be idle for this long.
+    pub(crate) fn of(opened: &Opened, idle: Option<Duration>) -> Option<Self> {
+        Some(Self { pool: DB::pool(opened)?.clone(), idle })
+    }
+
+    /// Begins one. On SQLite this waits for the write lock.
+    pub(crate) async fn begin(&self) -> Result<Open<DB>, StoreError> {
+        let begun = self.pool.begin_with(DB::begin(self.idle)).await;
+        let open = begun.map_err(StoreError::Unavailable)?;
+        Ok(Open { home: Arc::new(Mutex::new(Some(open))) })
+    }
+}
+
+impl<DB: Database> fmt::Debug for Transactions<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Transactions({})", DB::NAME)
+    }
+}
