@@ -85,7 +85,7 @@ When to ask for news [default: live]
 
   live                 as soon as there is some: by the server's stream of events, by long poll where
                        that does not come through, or by asking now and then
-  every:30s            at this interval
+  every:5s             at this interval
   adaptive:200ms..60s  soon while there is news, more and more seldom while there is none
   cron:\"*/5 8-18 * * MON-FRI\"@Europe/Berlin
                        at these minutes, in this time zone; UTC without one
