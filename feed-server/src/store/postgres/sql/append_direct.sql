@@ -1,4 +1,4 @@
--- append_direct: a whole append of one feed, if its head is the one that was expected ($2), nothing waits in its outbox ($15 the mark of the last look), and it holds no event of these ids; $3 its new head, then an array for each column of the events; the time that they were given, or no row
+-- append_direct: a whole append of one feed, if its head is the one that was expected ($2), nothing waits in its outbox ($15 the mark of the last look; behind OFFSET, so that the statement is not planned anew for each), and it holds no event of these ids; $3 its new head, then an array for each column of the events; the time that they were given, or no row
 WITH feed AS (
     UPDATE feed_heads
     SET position = $3, updated = greatest(feed_heads.updated, present.now)
@@ -13,7 +13,11 @@ WITH feed AS (
             current_setting('synchronous_commit') <> 'off'
             OR set_config('synchronous_commit', 'on', true) IS NOT NULL
         )
-        AND NOT EXISTS (SELECT 1 FROM feed_waiting($1, $15, 1))
+        AND NOT EXISTS (
+            SELECT 1
+            FROM (SELECT $15::text AS mark OFFSET 0) AS look
+            CROSS JOIN LATERAL feed_waiting($1, look.mark, 1)
+        )
         AND NOT EXISTS (
             SELECT 1
             FROM unnest($7::text []) AS wanted (id)
