@@ -7,12 +7,14 @@
 //!
 //! # Layout
 //!
+//! - [`ahead`]: the next page, got meanwhile
 //! - [`documents`]: gets pages and tails, and tells what is wrong with them
 //! - [`look`]: whether the last event is still what it was
 //! - [`follow`]: waits for news, by the best way that there is
 //! - [`ways`]: which ways there are, and which of them work
 //! - [`streamed`]: follows the stream of events
 
+mod ahead;
 mod documents;
 mod follow;
 mod look;
@@ -26,6 +28,7 @@ use tokio::time::Instant;
 use tracing::info;
 use url::Url;
 
+use self::ahead::Ahead;
 use self::documents::{Answer, Wanted};
 use self::look::{Found, Last};
 use self::streamed::Following;
@@ -59,6 +62,8 @@ pub(crate) struct FeedReader {
     ways: Ways,
     /// The stream of events, while it is open.
     following: Option<Following>,
+    /// The page after the one that is read.
+    ahead: Ahead,
 }
 
 #[derive(Debug)]
@@ -135,6 +140,7 @@ impl FeedReader {
             standing: Some(Standing::new(feed, position)),
             ways: Ways::new(),
             following: None,
+            ahead: Ahead::default(),
         }
     }
 
@@ -158,6 +164,7 @@ impl FeedReader {
     fn interrupt(&mut self) {
         self.standing = None;
         self.following = None;
+        self.ahead.give_up();
         self.last.interrupt();
     }
 
@@ -188,7 +195,8 @@ impl FeedReader {
             let position = self.position;
             let after = position.back_by(1);
             let url = self.standing().feed.addresses.tail(after);
-            let wanted = Wanted { url: &url, after, wait: None, validators: None, fresh: true };
+            let wanted =
+                Wanted { url: &url, after, wait: None, validators: None, fresh: true, next: None };
             if let Answer::Run(run) = self.get(wanted).await? {
                 let event = run.events.iter().find(|event| event.position == position);
                 self.last = Last::new(event.map(last_event));
@@ -243,10 +251,13 @@ impl FeedReader {
         };
         let page = size.page_of(position.next());
         let url = standing.feed.addresses.page(page);
+        let is_next_full = size.range(page.next()).last() <= standing.feed.head;
+        let next = is_next_full.then(|| standing.feed.addresses.page(page.next()));
         // Until the page has been read, it counts as failed; a tail must do then.
         self.pages_failed = true;
+        let next = next.as_ref();
         let wanted =
-            Wanted { url: &url, after: position, wait: None, validators: None, fresh: false };
+            Wanted { url: &url, after: position, wait: None, validators: None, fresh: false, next };
         let run = match self.get(wanted).await {
             Ok(Answer::Run(run)) => run,
             Ok(Answer::NotModified { .. }) => return Ok(None),
@@ -275,7 +286,8 @@ impl FeedReader {
         let known = standing.empty_tail.take().filter(|(at, _)| *at == position);
         let validators = known.as_ref().map(|(_, validators)| validators);
         let asked = Instant::now();
-        let wanted = Wanted { url: &url, after: position, wait, validators, fresh: false };
+        let wanted =
+            Wanted { url: &url, after: position, wait, validators, fresh: false, next: None };
         let answer = self.get(wanted).await?;
         let took = asked.elapsed();
         let (connection, is_held, is_news) = match &answer {

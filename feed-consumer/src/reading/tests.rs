@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::client::options::HttpOptions;
 use super::client::{Client, Limits, Request, Response};
 use super::error::ReadError;
 use super::scripted::{Answer, Asked, Scripted};
@@ -134,11 +135,22 @@ async fn packed_answers_are_asked_for_and_measured_in_each_coding() {
     };
     assert_eq!(get(move |_| packed(1_000_000)).await, "1000000 bytes");
     assert!(get(move |_| packed(100_000_000)).await.contains("larger than 1000000 bytes"));
+    // Of another machine: what it is asked for comes to us, as to its proxy.
     let server = Scripted::start(|_| Answer::new("200 OK", &[], &BODY)).await;
-    get_from(&server, Limits::default(), None).await.unwrap();
+    let options = HttpOptions::default().proxy(server.url(""));
+    let (client, url) = Client::new(&"http://shop.example/".parse().unwrap(), options).unwrap();
+    let request = Request { url: &url, accept: "*/*", wait: None, fresh: false, validators: None };
+    client.get(request).await.unwrap();
     let asked = server.asked();
     let codings = asked[0].header("accept-encoding").unwrap();
     assert!(codings.contains("gzip") && codings.contains("zstd"), "{codings}");
+}
+
+#[tokio::test]
+async fn within_a_machine_documents_are_asked_for_as_they_are() {
+    let server = Scripted::start(|_| Answer::new("200 OK", &[], &BODY)).await;
+    get_from(&server, Limits::default(), None).await.unwrap();
+    assert_eq!(server.asked()[0].header("accept-encoding"), Some("identity"));
 }
 
 #[tokio::test]

@@ -57,19 +57,24 @@ pub(super) struct Wanted<'a> {
     pub(super) validators: Option<&'a Validators>,
     /// Whether no cache may answer without asking the server.
     pub(super) fresh: bool,
+    /// The page to get meanwhile.
+    pub(super) next: Option<&'a Url>,
 }
 
 impl FeedReader {
     /// Gets a page or a tail, and proves that nothing is left out in it.
     pub(super) async fn get(&self, wanted: Wanted<'_>) -> Result<Answer, ReadError> {
-        let Wanted { url, after, wait, validators, fresh } = wanted;
+        let Wanted { url, after, wait, validators, fresh, next } = wanted;
         let accept = cloudevents::BATCH_MEDIA_TYPE;
         let request = Request { url, accept, wait, fresh, validators };
-        match self.client.get(request).await {
+        match self.ahead.answer(&self.client, request).await {
             Ok(Response::NotModified { headers, connection }) => {
                 Ok(Answer::NotModified { connection, is_held: is_held(&headers) })
             }
             Ok(Response::Document(document)) => {
+                if let Some(next) = next {
+                    self.ahead.begin(&self.client, next, accept, document.body.len());
+                }
                 let run = self.run(url, after, &document).map(Answer::Run);
                 if run.is_err() {
                     // What cannot be read must not come out of our own cache again.

@@ -130,7 +130,7 @@ impl FeedReader {
         let after = last.position.back_by(1);
         let url = self.standing().feed.addresses.tail(after);
         let validators = Some(&self.last.looked);
-        let wanted = Wanted { url: &url, after, wait: None, validators, fresh: true };
+        let wanted = Wanted { url: &url, after, wait: None, validators, fresh: true, next: None };
         let run = match self.get(wanted).await? {
             Answer::Run(run) => run,
             Answer::NotModified { connection, .. } => {
