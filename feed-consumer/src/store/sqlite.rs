@@ -17,7 +17,7 @@ use chrono::DateTime;
 use serde_json::json;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Connection, FromRow, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{Connection, FromRow, SqlSafeStr, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use super::pages::{Page, SeenEntry};
 use super::row::{self, Columns};
@@ -26,7 +26,7 @@ use super::{Advance, CursorStore, Kept, Place, Seen, StoreError, Subscription, t
 /// Cursors in one SQLite file.
 ///
 /// One connection, since a subscription does one thing at a time. A transaction that is dropped
-/// half way is rolled back before the connection's next use.
+/// half way is rolled back before the connection's next use, for which see [`acquire`].
 #[derive(Debug)]
 pub(crate) struct SqliteStore {
     pool: SqlitePool,
@@ -64,8 +64,29 @@ impl SqliteStore {
 
     /// The turn to use the connection.
     async fn turn(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        self.pool.acquire().await.map_err(StoreError::Unavailable)
+        acquire(&self.pool).await.map_err(StoreError::Unavailable)
     }
+}
+
+/// Waits for a connection with no transaction open.
+///
+/// After some errors (a full disk, one that cannot be read) SQLite itself rolls back, and sqlx,
+/// whose own rollback then fails, goes on to count the transaction as open and begins no other.
+/// Such a connection is closed, and another one taken.
+pub(super) async fn acquire(pool: &SqlitePool) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+    loop {
+        let connection = pool.acquire().await?;
+        // What was dropped half way was rolled back when the connection came back to the pool.
+        if !connection.is_in_transaction() {
+            return Ok(connection);
+        }
+        connection.close().await?;
+    }
+}
+
+/// Begins a transaction in which handlers write.
+pub(super) async fn begin(pool: &SqlitePool) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    Transaction::begin(acquire(pool).await?, Some(BEGIN.into_sql_str())).await
 }
 
 /// Moves a cursor, within a transaction.
@@ -86,7 +107,7 @@ pub(super) async fn advance(
 }
 
 /// Takes the write lock at once: one that is taken later fails where another has written meanwhile.
-pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
+const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// A statement about one subscription, its first two parameters.
 fn about(
@@ -270,5 +291,35 @@ impl CursorStore for SqliteStore {
         if !self.is_borrowed {
             transaction::close(&self.pool).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use feed_protocol::Position;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn after_a_full_disk_the_cursor_moves_again_once_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("consumer.db")).await.unwrap();
+        let subscription = Subscription { group: "billing".into(), feed: "urn:uuid:1".into() };
+        let (from, mut to) = (Place::default(), Place::default());
+        assert!(store.begin(&subscription, "http://a/", &from, &[], &[]).await.unwrap());
+        to.position = Position::new(5).unwrap();
+        // What takes pages of its own.
+        to.validators.etag = Some("a".repeat(100_000));
+        let advance = Advance { subscription: subscription.clone(), from, to, seen: Vec::new() };
+
+        // No page more than there are: what SQLite then says is what it says of a full disk. The
+        // limit is that of one connection, and goes away with it.
+        let limit = sqlx::raw_sql("PRAGMA max_page_count = 1");
+        limit.execute(&mut *store.turn().await.unwrap()).await.unwrap();
+        let error = store.advance(&advance).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        assert_eq!(store.find(&subscription).await.unwrap().as_ref(), Some(&advance.from));
+        assert!(store.advance(&advance).await.unwrap());
+        assert_eq!(store.find(&subscription).await.unwrap(), Some(advance.to));
     }
 }

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::{Pool, Transaction};
+use sqlx::{PgPool, Pool, SqlitePool, Transaction};
 pub use sqlx::{Postgres, Sqlite};
 
 use super::location::{Location, Opened, Place, Store};
@@ -18,14 +18,15 @@ impl Database for Sqlite {}
 impl Database for Postgres {}
 
 pub(crate) mod sealed {
-    use sqlx::{Pool, SqlSafeStr};
-
-    use super::{Advance, Duration, Location, Opened};
+    use super::{Advance, Duration, Location, Opened, Pool, StoreError, Transaction};
 
     /// Kept to ourselves, since it is what the databases do, and not what callers ask for.
     pub trait Kind: sqlx::Database {
-        /// What begins a transaction that may be idle for this long.
-        fn begin(idle: Option<Duration>) -> impl SqlSafeStr + Send;
+        /// Begins a transaction that may be idle for this long.
+        fn begin(
+            pool: &Pool<Self>,
+            idle: Option<Duration>,
+        ) -> impl Future<Output = Result<Transaction<'static, Self>, StoreError>> + Send;
 
         /// Moves a cursor, within a transaction.
         fn advance(
@@ -42,8 +43,11 @@ pub(crate) mod sealed {
 }
 
 impl sealed::Kind for Sqlite {
-    fn begin(_: Option<Duration>) -> impl sqlx::SqlSafeStr + Send {
-        sqlite::BEGIN
+    async fn begin(
+        pool: &SqlitePool,
+        _: Option<Duration>,
+    ) -> Result<Transaction<'static, Self>, StoreError> {
+        sqlite::begin(pool).await.map_err(StoreError::Unavailable)
     }
 
     async fn advance(
@@ -66,8 +70,12 @@ impl sealed::Kind for Sqlite {
 }
 
 impl sealed::Kind for Postgres {
-    fn begin(idle: Option<Duration>) -> impl sqlx::SqlSafeStr + Send {
-        postgres::begin_for_handlers(idle)
+    async fn begin(
+        pool: &PgPool,
+        idle: Option<Duration>,
+    ) -> Result<Transaction<'static, Self>, StoreError> {
+        let begun = pool.begin_with(postgres::begin_for_handlers(idle)).await;
+        begun.map_err(StoreError::Unavailable)
     }
 
     async fn advance(
@@ -197,8 +205,7 @@ impl<DB: Database> Transactions<DB> {
 
     /// Begins one. On SQLite this waits for the write lock.
     pub(crate) async fn begin(&self) -> Result<Open<DB>, StoreError> {
-        let begun = self.pool.begin_with(DB::begin(self.idle)).await;
-        let open = begun.map_err(StoreError::Unavailable)?;
+        let open = DB::begin(&self.pool, self.idle).await?;
         Ok(Open { home: Arc::new(Mutex::new(Some(open))) })
     }
 }

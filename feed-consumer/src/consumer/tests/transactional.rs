@@ -274,3 +274,35 @@ async fn waiting_for_the_write_lock_counts_neither_as_an_attempt_nor_against_the
     assert_eq!(*attempts.lock().unwrap(), [1, 1, 1]);
     assert_eq!(ledger.all().await, [1, 2, 3]);
 }
+
+#[tokio::test]
+async fn a_full_disk_is_waited_for() {
+    let database = sqlite().await;
+    let ledger: Ledger<Sqlite> = Ledger::<Sqlite>::create(&database).await;
+    let options = database.url().parse::<sqlx::sqlite::SqliteConnectOptions>().unwrap();
+    let one = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1);
+    let pool = one.connect_with(options).await.unwrap();
+    sqlx::query("CREATE TABLE much (data BLOB)").execute(&pool).await.unwrap();
+    let (server, _) = serve(Feed::new(3)).await;
+    let failures = AtomicU32::new(0);
+    let consumer = builder(&database, &server.url(FEED))
+        .database(pool.clone())
+        .transactional::<Sqlite>()
+        .on_any(async |mut tx, recorded, _| {
+            ledger::note(&mut tx, recorded.position.get() as i64).await?;
+            if recorded.position == at(3) && failures.load(Ordering::Relaxed) == 0 {
+                // Of this connection alone: what SQLite then says is what it says of a full disk.
+                sqlx::raw_sql("PRAGMA max_page_count = 1").execute(&mut *tx).await?;
+                let much = sqlx::query("INSERT INTO much VALUES (zeroblob(1000000))");
+                let full = much.execute(&mut *tx).await;
+                failures.fetch_add(u32::from(full.is_err()), Ordering::Relaxed);
+                full?;
+            }
+            Ok(())
+        })
+        .build()
+        .unwrap();
+    assert_eq!(consumer.run(std::future::pending()).await.unwrap().handled, 3);
+    assert_eq!(failures.into_inner(), 1);
+    assert_eq!(ledger.all().await, [1, 2, 3]);
+}
