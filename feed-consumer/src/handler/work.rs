@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::routes::{self, Found, Route, Routes};
 use super::{Handler, HandlerError};
 use crate::store::location::{Location, Opened};
-use crate::store::transaction::{Database, Open, Transactions, Tx};
+use crate::store::transaction::{Broken, Database, Open, Transactions, Tx};
 use crate::store::{Advance, StoreError};
 
 /// How long closures may take for one handling, if not set.
@@ -242,14 +242,9 @@ where
         events: Vec<Arc<Recorded>>,
         attempt: &Attempt,
     ) -> Result<(), HandlerError> {
-        let kept = || {
-            HandlerError::permanent(
-                "the handler has kept its transaction: let it go before returning",
-            )
-        };
-        let tx = open.lend().ok_or_else(kept)?;
+        let tx = open.lend().ok_or_else(|| HandlerError::permanent(Broken::Kept))?;
         limited(attempt.deadline, self.routes.call(found, tx, events, attempt.number)).await?;
-        if open.is_here() { Ok(()) } else { Err(kept()) }
+        open.check().await.map_err(HandlerError::permanent)
     }
 }
 

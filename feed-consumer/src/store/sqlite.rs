@@ -84,9 +84,23 @@ pub(super) async fn acquire(pool: &SqlitePool) -> Result<PoolConnection<Sqlite>,
     }
 }
 
-/// Begins a transaction in which handlers write.
-pub(super) async fn begin(pool: &SqlitePool) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
-    Transaction::begin(acquire(pool).await?, Some(BEGIN.into_sql_str())).await
+/// Begins a transaction in which handlers write, with a savepoint that goes away with it.
+pub(super) async fn begin_for_handlers(
+    pool: &SqlitePool,
+) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    let begin = Some(BEGIN.into_sql_str());
+    let mut transaction = Transaction::begin(acquire(pool).await?, begin).await?;
+    sqlx::raw_sql(SAVEPOINT).execute(&mut *transaction).await?;
+    Ok(transaction)
+}
+
+/// Fails if the transaction that [`begin_for_handlers`] has begun is open no more: a statement
+/// that fails may roll back the whole of it (`ON CONFLICT ROLLBACK`, a full disk), and what follows
+/// would commit by itself, the cursor too.
+pub(super) async fn check_open(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(RELEASE).execute(&mut *connection).await?;
+    sqlx::raw_sql(SAVEPOINT).execute(&mut *connection).await?;
+    Ok(())
 }
 
 /// Moves a cursor, within a transaction.
@@ -108,6 +122,12 @@ pub(super) async fn advance(
 
 /// Takes the write lock at once: one that is taken later fails where another has written meanwhile.
 const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// Tells a transaction of ours from none, and from one that a handler has begun.
+const SAVEPOINT: &str = "SAVEPOINT feed_consumer_handler";
+
+/// Fails without that savepoint.
+const RELEASE: &str = "RELEASE feed_consumer_handler";
 
 /// A statement about one subscription, its first two parameters.
 fn about(

@@ -28,6 +28,12 @@ pub(crate) mod sealed {
             idle: Option<Duration>,
         ) -> impl Future<Output = Result<Transaction<'static, Self>, StoreError>> + Send;
 
+        /// Fails if the transaction that was begun is open no more, and what is done from now on
+        /// would commit by itself.
+        fn check_open(
+            connection: &mut Self::Connection,
+        ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
         /// Moves a cursor, within a transaction.
         fn advance(
             connection: &mut Self::Connection,
@@ -47,7 +53,11 @@ impl sealed::Kind for Sqlite {
         pool: &SqlitePool,
         _: Option<Duration>,
     ) -> Result<Transaction<'static, Self>, StoreError> {
-        sqlite::begin(pool).await.map_err(StoreError::Unavailable)
+        sqlite::begin_for_handlers(pool).await.map_err(StoreError::Unavailable)
+    }
+
+    async fn check_open(connection: &mut Self::Connection) -> Result<(), sqlx::Error> {
+        sqlite::check_open(connection).await
     }
 
     async fn advance(
@@ -78,6 +88,11 @@ impl sealed::Kind for Postgres {
         begun.map_err(StoreError::Unavailable)
     }
 
+    /// A transaction in which a statement has failed stays open, and takes no other.
+    async fn check_open(_: &mut Self::Connection) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
+
     async fn advance(
         connection: &mut Self::Connection,
         advance: &Advance,
@@ -104,7 +119,9 @@ impl sealed::Kind for Postgres {
 ///
 /// It commits after the handler has returned `Ok`, together with the cursor, and is rolled back
 /// otherwise. A handler must not keep it: when it has returned, the transaction has to be there
-/// again.
+/// again. Nor may its statements end it, by `COMMIT` or `ROLLBACK`; on SQLite, where a statement
+/// that fails can roll back the whole of it, the subscription ends with an error if a handler
+/// returns `Ok` nevertheless.
 pub struct Tx<DB: Database> {
     /// `None` only while this is dropped.
     open: Option<Transaction<'static, DB>>,
@@ -158,9 +175,10 @@ impl<DB: Database> Open<DB> {
         Some(Tx { open: Some(open), home: Arc::clone(&self.home) })
     }
 
-    /// Whether it is here, rather than with a handler.
-    pub(crate) fn is_here(&self) -> bool {
-        self.home.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    /// Looks what a handler has left of it.
+    pub(crate) async fn check(&self) -> Result<(), Broken> {
+        let mut tx = self.lend().ok_or(Broken::Kept)?;
+        DB::check_open(&mut tx).await.map_err(Broken::Ended)
     }
 
     /// Moves the cursor, as the last statement, and commits. `false`, and rolled back, if the
@@ -181,6 +199,20 @@ impl<DB: Database> Open<DB> {
         };
         committed.await.map_err(StoreError::Unavailable)
     }
+}
+
+/// Why a transaction cannot be gone on with after a handler.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Broken {
+    /// The handler has kept it.
+    #[error("the handler has kept its transaction: let it go before returning")]
+    Kept,
+    /// It was rolled back under the handler, which has nevertheless returned `Ok`.
+    #[error(
+        "a statement of the handler's has ended its transaction: return the error of a statement \
+         that fails, and leave BEGIN, COMMIT and ROLLBACK out"
+    )]
+    Ended(#[source] sqlx::Error),
 }
 
 /// How long to wait for connections to come back before they are left to themselves.

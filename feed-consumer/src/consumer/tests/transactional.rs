@@ -306,3 +306,27 @@ async fn a_full_disk_is_waited_for() {
     assert_eq!(failures.into_inner(), 1);
     assert_eq!(ledger.all().await, [1, 2, 3]);
 }
+
+#[tokio::test]
+async fn a_handler_that_takes_no_notice_of_a_rollback_is_told_and_loses_nothing() {
+    let database = sqlite().await;
+    let ledger: Ledger<Sqlite> = Ledger::<Sqlite>::create(&database).await;
+    let (server, _) = serve(Feed::new(5)).await;
+    let consumer = builder(&database, &server.url(FEED))
+        .transactional::<Sqlite>()
+        .on_any(async |mut tx, recorded, _| {
+            if recorded.position == at(3) {
+                let again = sqlx::query("INSERT OR ROLLBACK INTO ledger VALUES (0, 1)");
+                again.execute(&mut *tx).await.unwrap_err();
+                return Ok(());
+            }
+            Ok(ledger::note(&mut tx, recorded.position.get() as i64).await?)
+        })
+        .build()
+        .unwrap();
+    let error = consumer.run(std::future::pending()).await.unwrap_err();
+    let ConsumerError::Handler { position, source, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(*position, at(3));
+    assert!(source.to_string().contains("has ended its transaction"), "{source}");
+    assert_eq!(ledger.all().await, [1, 2]);
+}
