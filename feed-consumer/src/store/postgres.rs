@@ -121,7 +121,9 @@ fn about(sql: &'static str, subscription: &Subscription) -> Query<'static, Postg
 }
 
 /// Waits for what is asked of the database, within bounds.
-async fn within<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+pub(super) async fn within<T>(
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, StoreError> {
     match tokio::time::timeout(ANSWER_TIMEOUT, work).await {
         Ok(done) => done.map_err(StoreError::Unavailable),
         Err(_) => Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),

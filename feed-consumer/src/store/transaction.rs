@@ -40,6 +40,11 @@ pub(crate) mod sealed {
             advance: &Advance,
         ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
 
+        /// Waits for work that goes on after a handler, within what the database may take for it.
+        fn within<T: Send>(
+            work: impl Future<Output = Result<T, sqlx::Error>> + Send,
+        ) -> impl Future<Output = Result<T, StoreError>> + Send;
+
         /// Whether a place is one of this kind.
         fn is_at(location: &Location) -> bool;
 
@@ -67,6 +72,13 @@ impl sealed::Kind for Sqlite {
         sqlite::advance(connection, advance).await
     }
 
+    /// SQLite has its own limits: it waits for locks alone, and not for long.
+    async fn within<T: Send>(
+        work: impl Future<Output = Result<T, sqlx::Error>> + Send,
+    ) -> Result<T, StoreError> {
+        work.await.map_err(StoreError::Unavailable)
+    }
+
     fn is_at(location: &Location) -> bool {
         matches!(location.0, Place::Sqlite(_) | Place::SqlitePool(_))
     }
@@ -84,8 +96,7 @@ impl sealed::Kind for Postgres {
         pool: &PgPool,
         idle: Option<Duration>,
     ) -> Result<Transaction<'static, Self>, StoreError> {
-        let begun = pool.begin_with(postgres::begin_for_handlers(idle)).await;
-        begun.map_err(StoreError::Unavailable)
+        postgres::within(pool.begin_with(postgres::begin_for_handlers(idle))).await
     }
 
     /// A transaction in which a statement has failed stays open, and takes no other.
@@ -98,6 +109,12 @@ impl sealed::Kind for Postgres {
         advance: &Advance,
     ) -> Result<bool, sqlx::Error> {
         postgres::advance(connection, advance).await
+    }
+
+    async fn within<T: Send>(
+        work: impl Future<Output = Result<T, sqlx::Error>> + Send,
+    ) -> Result<T, StoreError> {
+        postgres::within(work).await
     }
 
     fn is_at(location: &Location) -> bool {
@@ -190,14 +207,14 @@ impl<DB: Database> Open<DB> {
     pub(crate) async fn commit(self, advance: &Advance) -> Result<bool, StoreError> {
         let open = self.home.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut open) = open else { return Ok(false) };
-        let committed = async {
+        let committed = DB::within(async {
             let moved = DB::advance(&mut open, advance).await?;
             if moved {
                 open.commit().await?;
             }
             Ok(moved)
-        };
-        committed.await.map_err(StoreError::Unavailable)
+        });
+        committed.await
     }
 }
 
