@@ -229,25 +229,27 @@ impl Cursor {
 
     /// A document of other software has been handled whole: keeps what its end says, so that it is
     /// not read again, and forgets entries that left such documents long ago.
+    ///
+    /// After an error it can be tried again.
     pub(crate) async fn finish_document(
         &mut self,
-        end: DocumentEnd,
+        end: &DocumentEnd,
         entries: &[&str],
     ) -> Result<(), CursorError> {
         let (validators, taken, page) = match end {
             DocumentEnd::Nothing => return Ok(()),
-            DocumentEnd::Page { place, kind } => (None, Vec::new(), Some((place, kind))),
-            DocumentEnd::Document { validators, taken } => (Some(validators), taken, None),
+            DocumentEnd::Page { place, kind } => (None, &[][..], Some((*place, *kind))),
+            DocumentEnd::Document { validators, taken } => (Some(validators), &taken[..], None),
         };
         self.settle().await?;
         let (last, mut seen) = match &self.ahead {
             Some(ahead) => (ahead.last.clone(), ahead.entries.clone()),
             None => (None, Vec::new()),
         };
-        seen.extend(taken);
+        seen.extend(taken.iter().cloned());
         let mut advance = self.advance(self.position(), last.as_deref(), seen);
         if let Some(validators) = validators {
-            advance.to.validators = validators;
+            advance.to.validators = validators.clone();
         }
         self.carry_out(advance).await?;
         self.store.forget_others(&self.subscription, entries, REMEMBERED_ENTRIES).await?;

@@ -207,7 +207,13 @@ where
         let end = std::mem::replace(&mut news.end, DocumentEnd::Nothing);
         let ids: Vec<String> = news.entries.iter().map(|entry| entry.iri.clone()).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let seen = self.cursor.seen(&ids).await?;
+        let mut failures = Failures::new(self.manner.patience);
+        let seen = loop {
+            match self.cursor.seen(&ids).await {
+                Ok(seen) => break seen,
+                Err(error) => self.bear(error, &mut failures).await?,
+            }
+        };
         let unseen = news.unseen(&seen);
         let mut position = self.cursor.position();
         let head = position.advanced_by(unseen.len() as u64);
@@ -227,7 +233,10 @@ where
         if let next @ Next::End(_) = self.flush().await? {
             return Ok(next);
         }
-        self.cursor.finish_document(end, &ids).await?;
+        let mut failures = Failures::new(self.manner.patience);
+        while let Err(error) = self.cursor.finish_document(&end, &ids).await {
+            self.bear(error, &mut failures).await?;
+        }
         Ok(Next::GoOn)
     }
 

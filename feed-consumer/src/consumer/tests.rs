@@ -12,10 +12,13 @@ mod reading;
 mod transactional;
 mod types;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use feed_protocol::{Position, Recorded};
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use tempfile::TempDir;
 
 use super::*;
@@ -73,6 +76,31 @@ impl Setup {
     fn take_ids(&self) -> Vec<String> {
         let handled = std::mem::take(&mut *self.handled.lock().unwrap());
         handled.into_iter().map(|(_, id)| id).collect()
+    }
+}
+
+/// A cursor database that a test can take away.
+struct Outage {
+    /// Of one connection, for which nobody waits for long.
+    pool: SqlitePool,
+}
+
+impl Outage {
+    async fn new(folder: &Path) -> Self {
+        let file = SqliteConnectOptions::new().filename(folder.join("consumer.db"));
+        let options =
+            SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_millis(20));
+        let pool = options.connect_with(file.create_if_missing(true)).await.unwrap();
+        Self { pool }
+    }
+
+    /// Takes it away, once it is not in use, and for so long.
+    async fn lasts(&self, time: Duration) {
+        let connection = self.pool.acquire().await.unwrap();
+        tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            drop(connection);
+        });
     }
 }
 

@@ -146,3 +146,24 @@ async fn what_is_no_feed_is_said_to_be_none() {
         assert!(source.to_string().contains(says), "{source}");
     }
 }
+
+#[tokio::test]
+async fn a_database_that_is_away_for_a_while_is_waited_for_after_a_document() {
+    let (server, _) = serve_blog(&[("b", 2), ("a", 1)]).await;
+    let setup = Setup::new();
+    let outage = Outage::new(setup.folder.path()).await;
+    let consumer = setup
+        .builder(&server.url(BLOG))
+        .database(outage.pool.clone())
+        .on_any(async |recorded, _| {
+            if recorded.position == at(2) {
+                outage.lasts(Duration::from_millis(300)).await;
+            }
+            Ok(())
+        })
+        .build()
+        .unwrap();
+    let summary = consumer.run(std::future::pending()).await.unwrap();
+    assert_eq!((summary.handled, summary.position), (2, at(2)));
+    assert_eq!(setup.run(&server.url(BLOG)).await.unwrap().handled, 0);
+}
