@@ -211,7 +211,11 @@ where
         let seen = loop {
             match self.cursor.seen(&ids).await {
                 Ok(seen) => break seen,
-                Err(error) => self.bear(error, &mut failures).await?,
+                Err(error) => {
+                    if let end @ Next::End(_) = self.bear(error, &mut failures).await? {
+                        return Ok(end);
+                    }
+                }
             }
         };
         let unseen = news.unseen(&seen);
@@ -235,7 +239,9 @@ where
         }
         let mut failures = Failures::new(self.manner.patience);
         while let Err(error) = self.cursor.finish_document(&end, &ids).await {
-            self.bear(error, &mut failures).await?;
+            if let end @ Next::End(_) = self.bear(error, &mut failures).await? {
+                return Ok(end);
+            }
         }
         Ok(Next::GoOn)
     }
@@ -269,19 +275,22 @@ where
         if next == Next::GoOn {
             let mut failures = Failures::new(self.manner.patience);
             while let Err(error) = self.cursor.store().await {
-                self.bear(error, &mut failures).await?;
+                if let end @ Next::End(_) = self.bear(error, &mut failures).await? {
+                    return Ok(end);
+                }
             }
         }
         Ok(next)
     }
 
     /// Waits after a failure of the database that may pass; any other is returned, and so is one
-    /// that lasts too long.
+    /// that lasts too long. The end of a shutdown is not waited beyond: the cursor then stands
+    /// before what could not be stored.
     async fn bear(
         &mut self,
         error: CursorError,
         failures: &mut Failures,
-    ) -> Result<(), ConsumerError> {
+    ) -> Result<Next, ConsumerError> {
         let CursorError::Store(StoreError::Unavailable(_)) = &error else {
             return Err(error.into());
         };
@@ -292,8 +301,15 @@ where
         }
         tokio::select! {
             biased;
-            () = self.shutdown.is_over() => Err(error.into()),
-            () = sleep(delay) => Ok(()),
+            () = self.shutdown.is_over() => {
+                warn!(
+                    position = %self.cursor.stored_position(),
+                    "the cursor database was not available up to the end; whatever was handled \
+                     after this position will be handled again"
+                );
+                Ok(Next::End(Ended::Shutdown))
+            }
+            () = sleep(delay) => Ok(Next::GoOn),
         }
     }
 }

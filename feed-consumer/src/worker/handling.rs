@@ -178,8 +178,8 @@ where
                 Err(Failed::Handler(error)) => return Ok(Tried::Failed(error)),
                 Err(Failed::MovedElsewhere) => return Err(self.cursor.moved_elsewhere().into()),
                 Err(Failed::Begin(error)) => {
-                    self.bear(error.into(), &mut troubles).await?;
-                    if self.shutdown.has_begun() {
+                    let next = self.bear(error.into(), &mut troubles).await?;
+                    if next != Next::GoOn || self.shutdown.has_begun() {
                         return Ok(Tried::Interrupted);
                     }
                 }
@@ -239,7 +239,11 @@ where
                 }
                 // A constraint that is checked at the end, or another transaction in the way.
                 Ok(false) => return Ok(Tried::Failed(HandlerError::transient(error))),
-                Err(trouble) => self.bear(trouble, &mut troubles).await?,
+                Err(trouble) => {
+                    if self.bear(trouble, &mut troubles).await? != Next::GoOn {
+                        return Ok(Tried::Interrupted);
+                    }
+                }
             }
         }
     }

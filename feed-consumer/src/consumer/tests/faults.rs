@@ -156,3 +156,29 @@ async fn a_server_that_is_not_there_yet_is_waited_for() {
     let ConsumerError::Unreadable { source, .. } = error else { panic!("{error:?}") };
     assert!(source.to_string().contains("no answer"), "{source}");
 }
+
+#[tokio::test]
+async fn a_shutdown_while_the_database_is_away_is_no_failure() {
+    let (server, _) = serve(Feed::new(3)).await;
+    let setup = Setup::new();
+    let outage = Outage::new(setup.folder.path()).await;
+    let (shut_down, shutdown) = tokio::sync::oneshot::channel();
+    let shut_down = Mutex::new(Some(shut_down));
+    let consumer = setup
+        .builder(&server.url(FEED))
+        .database(outage.pool.clone())
+        .window(Window::ONE)
+        .give_up_after(None)
+        .grace(Duration::from_millis(100))
+        .on_any(async |recorded, _| {
+            if recorded.position == at(2) {
+                outage.lasts(Duration::from_secs(3600)).await;
+                shut_down.lock().unwrap().take().unwrap().send(()).unwrap();
+            }
+            Ok(())
+        })
+        .build()
+        .unwrap();
+    let summary = consumer.run(async { shutdown.await.unwrap() }).await.unwrap();
+    assert_eq!((summary.ended, summary.position), (Ended::Shutdown, at(1)));
+}
