@@ -21,6 +21,7 @@ pub(crate) mod sqlite;
 pub(crate) mod transaction;
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -208,6 +209,16 @@ pub enum StoreError {
         /// What is wrong.
         reason: String,
     },
+}
+
+impl StoreError {
+    /// What the database said, for those who say themselves what it was asked for.
+    pub(crate) fn into_cause(self) -> Box<dyn Error + Send + Sync> {
+        match self {
+            Self::Unavailable(cause) => cause.into(),
+            other => other.into(),
+        }
+    }
 }
 
 impl fmt::Display for Subscription {

@@ -1,5 +1,6 @@
 //! Handles events, again and again if need be.
 
+use std::error::Error;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
@@ -13,6 +14,11 @@ use crate::handler::work::{Attempt, Failed, Portion};
 use crate::handler::{HandlerError, Kind, Work};
 use crate::schedule::failures::Failures;
 use crate::store::{Advance, StoreError};
+
+/// A transaction was rolled back at its end.
+#[derive(Debug, thiserror::Error)]
+#[error("what the handler wrote could not be committed")]
+struct NotCommitted(#[source] Box<dyn Error + Send + Sync>);
 
 /// What became of one try.
 enum Tried {
@@ -238,7 +244,10 @@ where
                     return Ok(Tried::Done);
                 }
                 // A constraint that is checked at the end, or another transaction in the way.
-                Ok(false) => return Ok(Tried::Failed(HandlerError::transient(error))),
+                Ok(false) => {
+                    let error = NotCommitted(error.into_cause());
+                    return Ok(Tried::Failed(HandlerError::transient(error)));
+                }
                 Err(trouble) => {
                     if self.bear(trouble, &mut troubles).await? != Next::GoOn {
                         return Ok(Tried::Interrupted);

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::handler::Context;
+use crate::schedule::failures::Retry;
 use crate::store::databases::{Database, postgres, sqlite};
 use crate::store::ledger::{self, Ledger};
 use crate::{Postgres, Sqlite, Tx};
@@ -329,4 +330,34 @@ async fn a_handler_that_takes_no_notice_of_a_rollback_is_told_and_loses_nothing(
     assert_eq!(*position, at(3));
     assert!(source.to_string().contains("has ended its transaction"), "{source}");
     assert_eq!(ledger.all().await, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_commit_that_the_database_refuses_is_the_handlers_failure_and_says_why() {
+    let database = sqlite().await;
+    let ledger: Ledger<Sqlite> = Ledger::<Sqlite>::create(&database).await;
+    let (server, _) = serve(Feed::new(3)).await;
+    let create = "CREATE TABLE orders (customer INTEGER REFERENCES ledger (n) \
+                  DEFERRABLE INITIALLY DEFERRED)";
+    let consumer = builder(&database, &server.url(FEED))
+        .retry(Retry { attempts: Some(2), ..Retry::default() })
+        .transactional::<Sqlite>()
+        .on_any(async |mut tx, recorded, _| {
+            if recorded.position == at(2) {
+                sqlx::raw_sql(create).execute(&mut *tx).await?;
+                sqlx::raw_sql("INSERT INTO orders VALUES (99)").execute(&mut *tx).await?;
+            }
+            Ok(ledger::note(&mut tx, recorded.position.get() as i64).await?)
+        })
+        .build()
+        .unwrap();
+    let error = consumer.run(std::future::pending()).await.unwrap_err();
+    let ConsumerError::Handler { position, source, attempts, .. } = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!((position, attempts), (at(2), 2));
+    assert_eq!(source.to_string(), "what the handler wrote could not be committed");
+    let reason = source.source().unwrap().to_string();
+    assert!(reason.contains("FOREIGN KEY constraint failed"), "{reason}");
+    assert_eq!(ledger.all().await, [1]);
 }
