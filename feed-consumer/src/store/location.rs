@@ -20,8 +20,8 @@ use super::{CursorStore, StoreError};
 /// from a pool of sqlx, [`SqlitePool`] or [`PgPool`], which stays open when the subscription ends.
 ///
 /// The tables have names of their own (`feed_cursors`, `feed_seen_entries`,
-/// `feed_consumer_migrations`), and so can stand beside yours and those of a `feed-server`. On
-/// PostgreSQL they are made in the first schema of the search path.
+/// `feed_foreign_pages`, `feed_consumer_migrations`), and so can stand beside yours and those of a
+/// `feed-server`. On PostgreSQL they are made in the first schema of the search path.
 #[derive(Clone)]
 pub struct CursorDatabase(Named);
 

@@ -299,12 +299,27 @@ impl CursorStore for SqliteStore {
     }
 
     async fn forget(&self, subscription: &Subscription, from: &Place) -> Result<bool, StoreError> {
-        let forgotten = about(include_str!("sqlite/sql/cursor_forget.sql"), subscription)
-            .bind(row::incarnation(from))
-            .bind(row::integer(from.position))
-            .execute(&mut *self.turn().await?)
-            .await;
-        Ok(forgotten.map_err(StoreError::Unavailable)?.rows_affected() > 0)
+        let mut turn = self.turn().await?;
+        let forgotten = async {
+            let mut transaction = turn.begin_with(BEGIN).await?;
+            let forgotten = about(include_str!("sqlite/sql/cursor_forget.sql"), subscription)
+                .bind(row::incarnation(from))
+                .bind(row::integer(from.position))
+                .execute(&mut *transaction)
+                .await?;
+            if forgotten.rows_affected() == 0 {
+                return Ok(false);
+            }
+            for sql in [
+                include_str!("sqlite/sql/seen_forget_all.sql"),
+                include_str!("sqlite/sql/pages_forget_all.sql"),
+            ] {
+                about(sql, subscription).execute(&mut *transaction).await?;
+            }
+            transaction.commit().await?;
+            Ok(true)
+        };
+        forgotten.await.map_err(StoreError::Unavailable)
     }
 
     async fn close(&self) {
@@ -315,31 +330,4 @@ impl CursorStore for SqliteStore {
 }
 
 #[cfg(test)]
-mod tests {
-    use feed_protocol::Position;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn after_a_full_disk_the_cursor_moves_again_once_there_is_room() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&folder.path().join("consumer.db")).await.unwrap();
-        let subscription = Subscription { group: "billing".into(), feed: "urn:uuid:1".into() };
-        let (from, mut to) = (Place::default(), Place::default());
-        assert!(store.begin(&subscription, "http://a/", &from, &[], &[]).await.unwrap());
-        to.position = Position::new(5).unwrap();
-        // What takes pages of its own.
-        to.validators.etag = Some("a".repeat(100_000));
-        let advance = Advance { subscription: subscription.clone(), from, to, seen: Vec::new() };
-
-        // No page more than there are: what SQLite then says is what it says of a full disk. The
-        // limit is that of one connection, and goes away with it.
-        let limit = sqlx::raw_sql("PRAGMA max_page_count = 1");
-        limit.execute(&mut *store.turn().await.unwrap()).await.unwrap();
-        let error = store.advance(&advance).await.unwrap_err();
-        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-        assert_eq!(store.find(&subscription).await.unwrap().as_ref(), Some(&advance.from));
-        assert!(store.advance(&advance).await.unwrap());
-        assert_eq!(store.find(&subscription).await.unwrap(), Some(advance.to));
-    }
-}
+mod tests;
