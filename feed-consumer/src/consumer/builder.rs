@@ -22,6 +22,9 @@ use crate::worker::{Batching, Manner, Progress};
 /// How long a subscription that is to end by itself bears failures, if not set.
 const DEFAULT_PATIENCE: Duration = Duration::from_secs(5 * 60);
 
+/// As long as for ever: a longer time may lead to a moment that no clock knows.
+const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
 /// The longest name of a group, in bytes.
 const MAX_GROUP: usize = 200;
 
@@ -348,12 +351,15 @@ impl<H: Work> ConsumerBuilder<H> {
             None
         });
         let patience = Patience { backoff: self.backoff, give_up_after, failures: None };
+        let deadline = self.deadline.unwrap_or_else(|| self.handler.default_deadline());
+        let Batching { events, time } = self.batching;
         let manner = Manner {
-            batching: self.batching,
+            batching: Batching { events, time: time.min(LONGEST) },
             retry: self.retry.map_or(patience, Patience::from),
-            deadline: self.deadline.unwrap_or_else(|| self.handler.default_deadline()),
+            deadline: deadline.map(|limit| limit.min(LONGEST)),
             patience,
         };
+        let Window { events, time } = self.window;
         Ok(Consumer {
             client,
             url,
@@ -362,9 +368,9 @@ impl<H: Work> ConsumerBuilder<H> {
             start: self.start,
             pace: Pace { schedule: self.schedule, until_idle: self.until_idle, patience },
             documents: self.documents,
-            window: self.window,
+            window: Window { events, time: time.min(LONGEST) },
             manner,
-            grace: self.grace,
+            grace: self.grace.min(LONGEST),
             handler: self.handler,
             progress: watch::Sender::new(Progress::default()),
         })

@@ -184,7 +184,7 @@ impl Client {
         headers: &HeaderMap,
     ) -> Result<Response, ReadError> {
         let url = request.url;
-        let limit = self.limits.first_byte + request.wait.unwrap_or_default();
+        let limit = self.limits.first_byte.saturating_add(request.wait.unwrap_or_default());
         let response = self.exchange(Method::GET, url, headers, limit).await?.response;
         let connection = ConnectionId::of(&response);
         let conditional = [IF_NONE_MATCH, IF_MODIFIED_SINCE].iter();
@@ -231,7 +231,7 @@ impl Client {
         method: Method,
         request: &Request<'_>,
     ) -> Result<reqwest::Response, ReadError> {
-        let limit = self.limits.first_byte + request.wait.unwrap_or_default();
+        let limit = self.limits.first_byte.saturating_add(request.wait.unwrap_or_default());
         let mut headers = self.headers(request);
         if method == Method::HEAD || request.accept == EVENT_STREAM {
             // Nobody unpacks a body that does not come, so no server need pack it; and what is

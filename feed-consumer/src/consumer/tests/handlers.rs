@@ -284,3 +284,22 @@ async fn an_event_that_takes_long_goes_on_while_what_came_before_is_flushed() {
     assert_eq!(ended.expect("it stands still").unwrap().handled, 5);
     assert_eq!(*handler.output.lock().await, 5);
 }
+
+#[tokio::test]
+async fn the_longest_times_are_for_ever() {
+    let (server, _) = serve(Feed::new(3)).await;
+    let longest = Duration::MAX;
+    let setup = Setup::new();
+    let consumer = setup
+        .builder(&server.url(FEED))
+        .window(Window { events: 100, time: longest })
+        .batch(100, longest)
+        .deadline(Some(longest))
+        .give_up_after(Some(longest))
+        .grace(longest)
+        .transactional::<crate::Sqlite>()
+        .on_any(async |_, _, _| Ok(()))
+        .build()
+        .unwrap();
+    assert_eq!(consumer.run(std::future::pending()).await.unwrap().handled, 3);
+}
