@@ -11,11 +11,13 @@
 //! - [`walk`]: back to the oldest page, and forwards again
 //! - [`pages`]: what is known of the older pages
 //! - [`known`]: which entries are known
+//! - [`overlap`]: how a document meets them
 //! - [`news`]: what is handed on of a document
 //! - [`settings`]: what to do where there is a choice
 
 mod known;
 mod news;
+mod overlap;
 mod pages;
 pub(crate) mod settings;
 mod walk;
@@ -69,9 +71,9 @@ struct Progress {
     pages: Pages,
     known: Known,
     /// The entries of the document when a walk began with it, if one has.
-    walked_from: Option<Vec<String>>,
+    walked_from: Option<Vec<SeenEntry>>,
     /// The page that was walked last, and its entries.
-    walked_last: Option<(String, Vec<String>)>,
+    walked_last: Option<(String, Vec<SeenEntry>)>,
     /// Whether the last walk came to nothing: the next one counts as read when it is over, so that
     /// walks in circles are failures in a row.
     walked_wrong: bool,
@@ -155,36 +157,42 @@ impl DocumentReader {
                 None => return Ok(None),
             },
         };
-        let ids = ids(&document);
+        let entries = as_seen(&document);
         let older = older(&document, None, &self.place.settings)?;
         let progress = self.progress();
-        let is_linked = progress.known.is_among(&ids).await?;
+        let overlap = progress.known.overlap(&entries).await?;
         let is_connected = progress.skips
             || match &older {
                 None => {
-                    let is_all = document.document.complete || ids.is_empty();
-                    if !is_linked && !is_all && progress.known.any() {
+                    let is_all = document.document.complete || entries.is_empty();
+                    if !overlap.is_linked() && !is_all && progress.known.any() {
                         self.vanished("all entries that were handled have left it")?;
                     }
                     true
                 }
                 Some((PageKind::Archive, url)) => progress.pages.is_done(url),
-                Some((PageKind::Paged, _)) => is_linked || progress.is_as_walked(&ids),
+                Some((PageKind::Paged, _)) => {
+                    overlap.is_connected() || progress.is_as_walked(&entries)
+                }
             };
         if let Some((kind, url)) = older.filter(|_| !is_connected) {
-            return self.begin_walk(kind, url, ids, is_linked).await.map(Some);
+            return self.begin_walk(kind, url, entries, overlap.is_linked()).await.map(Some);
         }
-        Ok(Some(self.hand_on_document(document, ids)))
+        Ok(Some(self.hand_on_document(document, entries)))
     }
 
-    fn hand_on_document(&mut self, document: OpenDocument, ids: Vec<String>) -> DocumentNews {
+    fn hand_on_document(
+        &mut self,
+        document: OpenDocument,
+        entries: Vec<SeenEntry>,
+    ) -> DocumentNews {
         let updates = self.place.settings.updates;
         self.handed_on = true;
         self.fresh_for = fresh_for(&document.headers);
         self.validators = document.validators.clone();
         let validators = document.validators.clone();
         let progress = self.progress();
-        progress.known.hand_on(ids);
+        progress.known.hand_on(entries);
         progress.walked_from = None;
         progress.walked_last = None;
         let end = DocumentEnd::Document { validators, taken: Vec::new() };
@@ -251,10 +259,10 @@ impl Progress {
     }
 
     /// Whether the document has not moved away from the pages that were read since a walk began
-    /// with it: the entry that was its last is still there.
-    fn is_as_walked(&self, ids: &[String]) -> bool {
+    /// with it: the entry that was its last is still there, and as it was.
+    fn is_as_walked(&self, entries: &[SeenEntry]) -> bool {
         let walked = self.walked_from.as_ref();
-        walked.is_some_and(|walked| walked.last().is_none_or(|last| ids.contains(last)))
+        walked.is_some_and(|walked| walked.last().is_none_or(|last| entries.contains(last)))
     }
 }
 
@@ -262,12 +270,7 @@ fn fresh_for(headers: &HeaderMap) -> Duration {
     max_age(headers).unwrap_or_default()
 }
 
-/// The ids of a document's entries, in its order.
-fn ids(document: &OpenDocument) -> Vec<String> {
-    document.document.entries.iter().map(|entry| entry.iri.clone()).collect()
-}
-
-/// The entries of a document, as they are taken for handled.
+/// The entries of a document in its order, as they are known once they are handled.
 pub(crate) fn as_seen(document: &OpenDocument) -> Vec<SeenEntry> {
     let entries = document.document.entries.iter();
     entries.map(|it| SeenEntry { iri: it.iri.clone(), updated: it.updated }).collect()

@@ -21,6 +21,8 @@ struct Log {
     /// The newest entry.
     newest: u32,
     layout: Layout,
+    /// An entry that stands above all others; 0 if none does.
+    top: u32,
     /// More elements of the current document.
     says: &'static str,
 }
@@ -37,11 +39,11 @@ enum Layout {
 
 impl Log {
     fn archives(newest: u32) -> Self {
-        Self { newest, layout: Layout::Archives, says: "" }
+        Self { newest, layout: Layout::Archives, top: 0, says: "" }
     }
 
     fn pages(newest: u32) -> Self {
-        Self { newest, layout: Layout::Pages, says: "" }
+        Self { newest, layout: Layout::Pages, top: 0, says: "" }
     }
 
     fn answer(&self, asked: &Asked) -> Answer {
@@ -49,25 +51,28 @@ impl Log {
         let numbered = numbered.and_then(|(path, number)| Some((path, number.parse().ok()?)));
         let (path, number): (&str, usize) = numbered.unwrap_or((LOG, 0));
         let (newest, size) = (self.newest as usize, SIZE);
-        let (numbers, older) = match self.layout {
-            Layout::Archives if path == "/archive" => {
+        let (numbers, older): (Vec<usize>, _) = match self.layout {
+            Layout::Archives if path != LOG => {
                 let first = (number - 1) * size + 1;
-                (first..first + size, link("prev-archive", "/archive", number - 1))
+                let older = link("prev-archive", "/archive", number - 1);
+                ((first..first + size).rev().collect(), older)
             }
             Layout::Archives => {
                 let full = newest.saturating_sub(1) / size;
-                (full * size + 1..newest + 1, link("prev-archive", "/archive", full))
+                let older = link("prev-archive", "/archive", full);
+                ((full * size + 1..=newest).rev().collect(), older)
             }
             Layout::Pages | Layout::Single => {
-                let end = newest.saturating_sub(number * size);
-                let begin = end.saturating_sub(size);
-                let leads = begin > 0 && self.layout == Layout::Pages;
+                let top = self.top as usize;
+                let others = (1..=newest).rev().filter(|it| *it != top);
+                let entries = Some(top).filter(|it| *it > 0).into_iter().chain(others);
+                let leads = newest > (number + 1) * size && self.layout == Layout::Pages;
                 let next = if leads { number + 1 } else { 0 };
-                (begin + 1..end + 1, link("next", "/page", next))
+                (entries.skip(number * size).take(size).collect(), link("next", "/page", next))
             }
         };
         let says = if path == LOG { self.says } else { "" };
-        document(&format!("{says}{older}"), numbers.rev())
+        document(&format!("{says}{older}"), numbers.into_iter())
     }
 }
 

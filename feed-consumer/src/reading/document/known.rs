@@ -1,8 +1,12 @@
 //! Which entries are known: handled, or on their way to the worker.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
+use super::overlap::{Overlap, Was};
+use crate::store::pages::SeenEntry;
 use crate::store::{CursorStore, StoreError, Subscription};
 
 /// How many documents may be on their way: one in hand, one waiting, and one being read.
@@ -15,8 +19,9 @@ pub(super) struct Known {
     subscription: Subscription,
     /// Whether there are any.
     any: bool,
-    /// The ids of the documents that were handed on last.
-    under_way: VecDeque<HashSet<String>>,
+    /// The documents that were handed on last, the newest first: the ids of their entries, and
+    /// when these were changed.
+    under_way: VecDeque<HashMap<String, DateTime<Utc>>>,
 }
 
 impl Known {
@@ -34,21 +39,31 @@ impl Known {
         self.any
     }
 
-    /// Whether one of these entries is known.
-    pub(super) async fn is_among(&self, ids: &[String]) -> Result<bool, StoreError> {
-        if ids.iter().any(|id| self.under_way.iter().any(|document| document.contains(id))) {
-            return Ok(true);
-        }
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        Ok(!self.store.seen(&self.subscription, &ids).await?.is_empty())
+    /// Which of the entries of a document are known.
+    pub(super) async fn overlap(&self, entries: &[SeenEntry]) -> Result<Overlap, StoreError> {
+        let ids: Vec<&str> = entries.iter().map(|it| it.iri.as_str()).collect();
+        let seen = self.store.seen(&self.subscription, &ids).await?;
+        let was = |entry: &SeenEntry| {
+            // As it was read last, if only to find that it had been handled.
+            let read = self.under_way.iter().find_map(|document| document.get(&entry.iri));
+            match read.map(|updated| Some(*updated)).or_else(|| seen.get(&entry.iri).copied()) {
+                None => Was::Unknown,
+                // To the microsecond, as stores keep times.
+                Some(Some(updated))
+                    if updated.timestamp_micros() != entry.updated.timestamp_micros() =>
+                {
+                    Was::Changed
+                }
+                Some(_) => Was::Same,
+            }
+        };
+        Ok(Overlap::new(entries.iter().map(|entry| (entry.updated, was(entry))).collect()))
     }
 
     /// These entries are handed on.
-    pub(super) fn hand_on(&mut self, ids: Vec<String>) {
-        self.any |= !ids.is_empty();
-        self.under_way.push_back(ids.into_iter().collect());
-        if self.under_way.len() > UNDER_WAY {
-            self.under_way.pop_front();
-        }
+    pub(super) fn hand_on(&mut self, entries: Vec<SeenEntry>) {
+        self.any |= !entries.is_empty();
+        self.under_way.push_front(entries.into_iter().map(|it| (it.iri, it.updated)).collect());
+        self.under_way.truncate(UNDER_WAY);
     }
 }

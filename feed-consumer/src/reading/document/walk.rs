@@ -4,24 +4,25 @@ use http::StatusCode;
 use tracing::{info, warn};
 use url::Url;
 
+use super::overlap::Overlap;
 use super::settings::DocumentSettings;
-use super::{DocumentEnd, DocumentNews, DocumentReader, ids};
+use super::{DocumentEnd, DocumentNews, DocumentReader, as_seen};
 use crate::reading::error::{Discontinuity, ReadError};
 use crate::reading::opening::{OpenDocument, open_page};
-use crate::store::pages::{Page, PageKind, PageState};
+use crate::store::pages::{Page, PageKind, PageState, SeenEntry};
 
 impl DocumentReader {
-    /// Begins to walk back from the document, whose last entries are these.
+    /// Begins to walk back from the document, whose entries are these.
     pub(super) async fn begin_walk(
         &mut self,
         kind: PageKind,
         url: String,
-        ids: Vec<String>,
+        entries: Vec<SeenEntry>,
         is_linked: bool,
     ) -> Result<DocumentNews, ReadError> {
         let document = self.place.url.to_string();
         self.check_link(&document, &url)?;
-        if self.progress().walked_from.as_ref() == Some(&ids) {
+        if self.progress().walked_from.as_ref() == Some(&entries) {
             let reason = format!(
                 "its link to an older page is another one each time, now {url}; with max_pages 0 \
                  the document is read alone"
@@ -31,8 +32,8 @@ impl DocumentReader {
         info!("{document} leads to older pages: looking for the first one to read");
         let progress = self.progress();
         progress.pages.begin(kind, url, is_linked).await?;
-        progress.walked_from = Some(ids.clone());
-        progress.walked_last = Some((document, ids));
+        progress.walked_from = Some(entries.clone());
+        progress.walked_last = Some((document, entries));
         Ok(DocumentNews::nothing(self.place.settings.updates))
     }
 
@@ -45,21 +46,23 @@ impl DocumentReader {
             }
             Err(error) => return Err(error),
         };
-        let ids = ids(&document);
-        let has_known = self.progress().known.is_among(&ids).await?;
+        let entries = as_seen(&document);
+        let overlap = self.progress().known.overlap(&entries).await?;
         let is_in_place = match (page.state, page.kind, &page.oldest) {
             (PageState::Found, ..) => false,
             (_, PageKind::Archive, _) | (_, _, None) => true,
-            (_, PageKind::Paged, Some(oldest)) => has_known || ids.contains(oldest),
+            (_, PageKind::Paged, Some(oldest)) => {
+                overlap.is_connected() || entries.iter().any(|entry| entry.iri == *oldest)
+            }
         };
         if is_in_place {
-            return Ok(self.hand_on_page(page, document, ids));
+            return Ok(self.hand_on_page(page, document, entries));
         }
         if page.state == PageState::Walked {
             info!("{} has moved on while it was read: looking for what is before it", page.url);
             self.progress().walked_last = None;
         }
-        self.walk_on(page, document, ids, has_known).await
+        self.walk_on(page, document, entries, &overlap).await
     }
 
     /// Learns what is before a page. If nothing is that is not handled, it is handed on.
@@ -67,11 +70,11 @@ impl DocumentReader {
         &mut self,
         page: Page,
         document: OpenDocument,
-        ids: Vec<String>,
-        has_known: bool,
+        entries: Vec<SeenEntry>,
+        overlap: &Overlap,
     ) -> Result<DocumentNews, ReadError> {
-        self.check_repeat(&page, &ids).await?;
-        let is_linked = page.linked || has_known;
+        self.check_repeat(&page, &entries).await?;
+        let is_linked = page.linked || overlap.is_linked();
         let before = match older(&document, Some(page.kind), &self.place.settings)? {
             None => {
                 if !is_linked && self.progress().known.any() {
@@ -84,13 +87,13 @@ impl DocumentReader {
                 None
             }
             Some((PageKind::Archive, url)) if self.progress().pages.is_done(&url) => None,
-            Some((PageKind::Paged, _)) if has_known => None,
+            Some((PageKind::Paged, _)) if overlap.is_connected() => None,
             Some((_, url)) => Some(url),
         };
         let Some(url) = before else {
             let count = self.progress().pages.count();
             info!("reading {count} older pages of {}, from {} on", self.place.url, page.url);
-            return Ok(self.hand_on_page(page, document, ids));
+            return Ok(self.hand_on_page(page, document, entries));
         };
         if let Err(error) = self.check_link(&page.url, &url) {
             // What is wrong may be any link of the walk: the next try begins anew.
@@ -99,8 +102,9 @@ impl DocumentReader {
         }
         self.check_count()?;
         let progress = self.progress();
-        progress.walked_last = Some((page.url.clone(), ids.clone()));
-        progress.pages.walked(page, ids.last().cloned(), Some((url, is_linked))).await?;
+        progress.walked_last = Some((page.url.clone(), entries.clone()));
+        let oldest = entries.last().map(|entry| entry.iri.clone());
+        progress.pages.walked(page, oldest, Some((url, is_linked))).await?;
         Ok(DocumentNews::nothing(self.place.settings.updates))
     }
 
@@ -108,11 +112,11 @@ impl DocumentReader {
         &mut self,
         page: Page,
         document: OpenDocument,
-        ids: Vec<String>,
+        entries: Vec<SeenEntry>,
     ) -> DocumentNews {
         let end = DocumentEnd::Page { place: page.place, kind: page.kind };
         let progress = self.progress();
-        progress.known.hand_on(ids);
+        progress.known.hand_on(entries);
         progress.pages.hand_on(page);
         DocumentNews::of(document, self.place.settings.updates, end)
     }
@@ -166,10 +170,10 @@ impl DocumentReader {
 
     /// Whether a page says something else than the one after it. Should entries have moved by a
     /// whole page meanwhile, the next try finds out.
-    async fn check_repeat(&mut self, page: &Page, ids: &[String]) -> Result<(), ReadError> {
+    async fn check_repeat(&mut self, page: &Page, entries: &[SeenEntry]) -> Result<(), ReadError> {
         let progress = self.progress();
         let Some((newer, _)) =
-            progress.walked_last.take_if(|(_, last)| !ids.is_empty() && last == ids)
+            progress.walked_last.take_if(|(_, last)| !entries.is_empty() && last == entries)
         else {
             return Ok(());
         };

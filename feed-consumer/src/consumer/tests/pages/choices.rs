@@ -65,6 +65,43 @@ async fn when_all_known_entries_have_left_the_choices_are_named() {
 }
 
 #[tokio::test]
+async fn an_old_entry_at_the_top_does_not_hide_that_others_have_left() {
+    for edited in [false, true] {
+        let (server, log) = serve_log(single(4), move |_, log, answer| {
+            let is_edited = edited && log.top > 0;
+            if is_edited { answer.replaced("T00:03:00Z", "T23:00:00Z") } else { answer }
+        })
+        .await;
+        let setup = Setup::new();
+        assert_eq!(setup.read(&server).await.unwrap(), [2, 3, 4]);
+        *log.lock().unwrap() = Log { top: 3, ..single(5) };
+        assert_eq!(setup.read(&server).await.unwrap(), [5]);
+        *log.lock().unwrap() = Log { top: 3, ..single(9) };
+        let error = setup.read(&server).await.unwrap_err();
+        assert!(error.to_string().contains("entries may have been missed"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_edit_in_place_and_another_order_are_no_loss() {
+    let (server, log) = serve_log(single(1), |_, log, answer| match log.newest {
+        // The only entry is edited, and another one comes.
+        2 => answer.replaced("T00:01:00Z", "T00:01:30Z"),
+        // The oldest first.
+        3 => document("", 1..4),
+        // One that comes late with an old time.
+        4 => document("", [3, 2, 1, 0].into_iter()),
+        _ => answer,
+    })
+    .await;
+    let setup = Setup::new();
+    for (newest, expected) in [(1, 1), (2, 2), (3, 3), (4, 0)] {
+        log.lock().unwrap().newest = newest;
+        assert_eq!(setup.read(&server).await.unwrap(), [expected]);
+    }
+}
+
+#[tokio::test]
 async fn from_the_oldest_everything_that_is_left_is_handled() {
     let (found, later) = vanish(Vanished::Oldest, (single(4), single(10))).await;
     assert_eq!((found.unwrap(), later), (vec![8, 9, 10], vec![11]));

@@ -58,6 +58,53 @@ async fn pages_that_move_while_they_are_read_lose_and_repeat_nothing() {
     }
 }
 
+/// The document of a log with entry 2 at its top, and edited.
+fn with_edit(asked: &Asked, log: &Log, answer: Answer) -> Answer {
+    let is_there = asked.target == LOG && log.top == 2;
+    if is_there { answer.replaced("T00:02:00Z", "T23:00:00Z") } else { answer }
+}
+
+#[tokio::test]
+async fn an_old_entry_that_moves_to_the_top_hides_no_new_ones_below() {
+    // It is pinned, or was edited.
+    for edited in [false, true] {
+        for newest in 12..22 {
+            let (server, log) = serve_log(Log::pages(10), move |asked, log, answer| {
+                if edited { with_edit(asked, log, answer) } else { answer }
+            })
+            .await;
+            let setup = Setup::new();
+            assert_eq!(setup.read(&server).await.unwrap(), to(10));
+            log.lock().unwrap().top = 2;
+            log.lock().unwrap().newest = newest;
+            let seen = setup.read(&server).await.unwrap();
+            assert_eq!(seen, (11..=newest).collect::<Vec<_>>(), "edited: {edited}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn below_an_entry_at_the_top_pages_may_move_while_they_are_read() {
+    for (every, by) in [(1, 1), (1, 2), (2, 4), (3, 7)] {
+        let (server, log) = serve_log(Log::pages(4), move |asked, log, answer| {
+            let moves = (asked.repeats + asked.target.len()) % every == 0;
+            if log.top > 0 && moves && log.newest < 60 {
+                log.newest += by;
+            }
+            with_edit(asked, log, answer)
+        })
+        .await;
+        let setup = Setup::new();
+        assert_eq!(setup.read(&server).await.unwrap(), to(4));
+        *log.lock().unwrap() = Log { top: 2, ..Log::pages(16) };
+        let mut all = to(4);
+        while all.len() < log.lock().unwrap().newest as usize {
+            all.extend(setup.read(&server).await.unwrap());
+            assert_eq!(all, to(all.len() as u32), "{by} entries at every {every}th request");
+        }
+    }
+}
+
 #[tokio::test]
 async fn from_now_no_page_is_read() {
     let (server, log) = serve_plain(Log::pages(10)).await;
