@@ -170,7 +170,9 @@ impl DocumentReader {
                     }
                     true
                 }
-                Some((PageKind::Archive, url)) => progress.pages.is_done(url),
+                Some((PageKind::Archive, url)) => {
+                    overlap.is_connected() || progress.pages.is_done(url)
+                }
                 Some((PageKind::Paged, _)) => {
                     overlap.is_connected() || progress.is_as_walked(&entries)
                 }

@@ -87,7 +87,7 @@ impl DocumentReader {
                 None
             }
             Some((PageKind::Archive, url)) if self.progress().pages.is_done(&url) => None,
-            Some((PageKind::Paged, _)) if overlap.is_connected() => None,
+            Some(_) if overlap.is_connected() => None,
             Some((_, url)) => Some(url),
         };
         let Some(url) = before else {

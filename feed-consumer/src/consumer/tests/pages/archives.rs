@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 
 #[tokio::test]
@@ -94,6 +96,52 @@ async fn from_now_no_archive_is_read_and_later_ones_are() {
     // The entries that were there have become an archive.
     assert_eq!(from_now().await.unwrap(), [9, 10, 11, 12]);
     assert!(!server.targets().contains(&"/archive/2".to_owned()));
+}
+
+/// A server of archives whose addresses a test can change.
+async fn serve_movable(newest: u32) -> (Scripted, Arc<Mutex<Log>>, Arc<AtomicBool>) {
+    let moved = Arc::new(AtomicBool::new(false));
+    let is_moved = Arc::clone(&moved);
+    let (server, log) = serve_log(Log::archives(newest), move |asked, _, answer| {
+        let is_linked = !asked.target.ends_with("/1");
+        if is_linked && is_moved.load(Ordering::Relaxed) {
+            answer.replaced("/archive/", "/history/")
+        } else {
+            answer
+        }
+    })
+    .await;
+    (server, log, moved)
+}
+
+#[tokio::test]
+async fn archives_with_new_addresses_are_read_back_to_an_entry_that_is_known() {
+    let (server, log, moved) = serve_movable(11).await;
+    let setup = Setup::new();
+    assert_eq!(setup.read(&server).await.unwrap(), to(11));
+    moved.store(true, Ordering::Relaxed);
+    log.lock().unwrap().newest = 12;
+    let before = server.asked().len();
+    assert_eq!(setup.read(&server).await.unwrap(), [12]);
+    assert_eq!(gets(&server, before), ["/log"]);
+    log.lock().unwrap().newest = 17;
+    let before = server.asked().len();
+    assert_eq!(setup.read(&server).await.unwrap(), (13..=17).collect::<Vec<_>>());
+    assert_eq!(gets(&server, before), ["/log", "/history/5", "/history/4", "/history/5", "/log"]);
+}
+
+#[tokio::test]
+async fn from_now_archives_with_new_addresses_are_no_history_to_handle() {
+    let (server, log, moved) = serve_movable(8).await;
+    let setup = Setup::new();
+    let from_now = || setup.read_as(setup.builder(&server.url(LOG)).start(Start::Now));
+    assert_eq!(from_now().await.unwrap(), [0_u32; 0]);
+    moved.store(true, Ordering::Relaxed);
+    for newest in 9..20 {
+        log.lock().unwrap().newest = newest;
+        assert_eq!(from_now().await.unwrap(), [newest]);
+    }
+    assert!(!server.targets().contains(&"/history/2".to_owned()));
 }
 
 #[tokio::test]
