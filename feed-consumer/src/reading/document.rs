@@ -33,7 +33,7 @@ use self::pages::Pages;
 use self::settings::{DocumentSettings, Vanished};
 use super::client::Client;
 use super::error::{Discontinuity, ReadError};
-use super::opening::{OpenDocument, Opened, open_document};
+use super::opening::{OpenDocument, Opened, forget_page, open_document};
 use super::retry_after::max_age;
 use crate::store::pages::{PageKind, SeenEntry};
 use crate::store::{CursorStore, Subscription, Validators};
@@ -75,7 +75,7 @@ struct Progress {
     /// The page that was walked last, and its entries.
     walked_last: Option<(String, Vec<SeenEntry>)>,
     /// Whether the last walk came to nothing: the next one counts as read when it is over, so that
-    /// walks in circles are failures in a row.
+    /// walks in circles are failures in a row. No cache may answer for it.
     walked_wrong: bool,
     /// Whether what the document holds is to be taken as handled.
     skips: bool,
@@ -221,6 +221,19 @@ impl DocumentReader {
         }
     }
 
+    /// Forgets the walk and what our cache has kept of it, so that another one begins.
+    async fn forget_walk(&mut self) -> Result<(), ReadError> {
+        let urls: Vec<_> = self.progress().pages.addresses().map(str::parse).collect();
+        for url in urls.iter().flatten() {
+            forget_page(&self.place.client, url).await;
+        }
+        let progress = self.progress();
+        progress.walked_from = None;
+        progress.walked_last = None;
+        progress.walked_wrong = true;
+        Ok(progress.pages.forget_walk().await?)
+    }
+
     /// Entries may have been missed. Ends the subscription, unless it is set to go on; then all
     /// that is there may have to be taken as handled.
     fn vanished(&mut self, what: impl Into<String>) -> Result<(), ReadError> {
@@ -250,14 +263,6 @@ impl Progress {
             walked_wrong: false,
             skips: false,
         })
-    }
-
-    /// Forgets the walk, so that another one begins.
-    async fn forget_walk(&mut self) -> Result<(), ReadError> {
-        self.walked_from = None;
-        self.walked_last = None;
-        self.walked_wrong = true;
-        Ok(self.pages.forget_walk().await?)
     }
 
     /// Whether the document has not moved away from the pages that were read since a walk began

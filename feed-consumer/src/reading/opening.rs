@@ -115,11 +115,26 @@ pub(crate) async fn open_page(
     url: &Url,
     fresh: bool,
 ) -> Result<OpenDocument, ReadError> {
-    let request = Request { url, accept: ACCEPT, wait: None, fresh, validators: None };
-    match client.get(request).await? {
-        Response::Document(answer) => Ok(OpenDocument::of(read(&answer)?, answer)),
-        Response::NotModified { .. } => unreachable!("there was no condition"),
+    let Response::Document(answer) = client.get(page_request(url, fresh)).await? else {
+        unreachable!("there was no condition");
+    };
+    match read(&answer) {
+        Ok(document) => Ok(OpenDocument::of(document, answer)),
+        Err(error) => {
+            // What cannot be read must not come out of our own cache again.
+            forget_page(client, url).await;
+            Err(error)
+        }
     }
+}
+
+/// Forgets an older page that our own cache may have kept: it leads nowhere good.
+pub(crate) async fn forget_page(client: &Client, url: &Url) {
+    client.forget(page_request(url, false)).await;
+}
+
+const fn page_request(url: &Url, fresh: bool) -> Request<'_> {
+    Request { url, accept: ACCEPT, wait: None, fresh, validators: None }
 }
 
 impl OpenDocument {

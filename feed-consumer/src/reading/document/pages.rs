@@ -43,6 +43,11 @@ impl Pages {
         self.open.values().next().cloned()
     }
 
+    /// The addresses of the pages that are not handed on.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.open.values().map(|page| page.url.as_str())
+    }
+
     /// How many pages are not handed on.
     pub(super) fn count(&self) -> usize {
         self.open.len()

@@ -97,7 +97,7 @@ impl DocumentReader {
         };
         if let Err(error) = self.check_link(&page.url, &url) {
             // What is wrong may be any link of the walk: the next try begins anew.
-            self.progress().forget_walk().await?;
+            self.forget_walk().await?;
             return Err(error);
         }
         self.check_count()?;
@@ -139,13 +139,14 @@ impl DocumentReader {
         Ok(DocumentNews::nothing(self.place.settings.updates))
     }
 
-    async fn fetch(&self, page: &Page) -> Result<OpenDocument, ReadError> {
+    async fn fetch(&mut self, page: &Page) -> Result<OpenDocument, ReadError> {
         let url: Url = page
             .url
             .parse()
             .map_err(|error| nonsense(&page.url, format!("it is no URL: {error}")))?;
-        // Pages that move must be the present ones.
-        open_page(&self.place.client, &url, page.kind == PageKind::Paged).await
+        // Pages that move must be the present ones, and any that were wrong.
+        let fresh = page.kind == PageKind::Paged || self.progress().walked_wrong;
+        open_page(&self.place.client, &url, fresh).await
     }
 
     /// Whether a link leads to a page that may be read, and not in a circle.
@@ -177,7 +178,7 @@ impl DocumentReader {
         else {
             return Ok(());
         };
-        progress.forget_walk().await?;
+        self.forget_walk().await?;
         let reason = format!(
             "it repeats the entries of {newer}, which leads to it; with max_pages 0 the document \
              is read alone"

@@ -204,3 +204,26 @@ async fn every_page_is_noted_as_done_once_it_is_handled() {
     setup.read(&server).await.unwrap();
     assert_eq!(states().await, [PageState::Done; 3]);
 }
+
+#[tokio::test]
+async fn an_archive_that_was_wrong_once_does_not_come_out_of_the_cache_again() {
+    // It cannot be read, or its link leads in a circle.
+    for (right, wrong) in [("<feed ", "<fead "), ("../../archive/1", "../../archive/3")] {
+        let (server, _) = serve_log(Log::archives(11), move |asked, _, answer| {
+            if asked.target == LOG {
+                return answer;
+            }
+            let kept =
+                answer.replaced("content-type:", "cache-control: max-age=1000\r\ncontent-type:");
+            let is_wrong = asked.target == "/archive/2" && asked.repeats == 0;
+            if is_wrong { kept.replaced(right, wrong) } else { kept }
+        })
+        .await;
+        let setup = Setup::new();
+        let http = crate::HttpOptions::default().cache_dir(setup.folder.path().join("cache"));
+        let patient = setup.builder(&server.url(LOG)).give_up_after(Some(Duration::from_secs(5)));
+        assert_eq!(setup.read_as(patient.http(http)).await.unwrap(), to(11));
+        let asked = gets(&server, 0).into_iter().filter(|it| it == "/archive/1").count();
+        assert!(asked <= 2, "what was right is kept");
+    }
+}
