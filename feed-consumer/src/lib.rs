@@ -5,9 +5,9 @@
 //! and any other Atom feed: a single document, or one with archives or pages (RFC 5005).
 //!
 //! What it promises: every event is handled, in the order of the feed, at least once; after a crash
-//! at most a [`Window`] of events is handled again, and nothing of what is
-//! [transactional](ConsumerBuilder::transactional). When the feed is no longer the one that it has
-//! read, it stops and says so, rather than miss events.
+//! at most a [`Window`] of events is handled again, with batches at most one batch more, and
+//! nothing of what is [transactional](ConsumerBuilder::transactional). When the feed is no longer
+//! the one that it has read, it stops and says so, rather than miss events.
 //!
 //! # Layout
 //!

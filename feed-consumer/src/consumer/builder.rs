@@ -171,8 +171,9 @@ impl<H> ConsumerBuilder<H> {
     }
 
     /// How much may be handled before the cursor moves past it, and may be handled again after a
-    /// crash: 100 events and 100 ms, if not set. Transactional handlers do not need it: their
-    /// cursor moves with them.
+    /// crash: 100 events and 100 ms, if not set. The cursor does not move within a batch, so there
+    /// it may be one batch more. Transactional handlers do not need it: their cursor moves with
+    /// them.
     #[must_use]
     pub const fn window(mut self, window: Window) -> Self {
         self.window = window;

@@ -23,8 +23,9 @@ impl<R> ConsumerBuilder<R> {
 /// Handlers that have effects of their own: at least once.
 ///
 /// A closure may be called again for an event that it has handled: after a crash, for as many as
-/// [`window`](ConsumerBuilder::window) says. Events whose types no closure takes are passed over,
-/// and counted in [`Progress`](crate::Progress) and [`Summary`](crate::Summary).
+/// [`window`](ConsumerBuilder::window) says, and with batches for one batch more. Events whose
+/// types no closure takes are passed over, and counted in [`Progress`](crate::Progress) and
+/// [`Summary`](crate::Summary).
 ///
 /// The future of [`run`](crate::Consumer::run) is `Send`, and can be spawned, if those of the
 /// closures are. They may borrow what they have captured:
