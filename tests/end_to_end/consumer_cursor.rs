@@ -2,7 +2,7 @@
 
 use feed_tests::consumer::position_in;
 use feed_tests::events::orders;
-use feed_tests::process::run_with_input;
+use feed_tests::process::{run, run_with_input};
 use feed_tests::site::{Page, Site};
 use feed_tests::{ServerProcess, Subscription, tools};
 use serde_json::{Value, json};
@@ -158,6 +158,45 @@ async fn a_document_without_positions_can_be_reset_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_token_is_sent_to_the_feed_whose_it_is_and_to_no_other_of_the_database() {
+    let ours = Site::start(Page::atom(DOCUMENT)).await;
+    let theirs = Site::start(Page::atom(DOCUMENT.replace("urn:x:blog", "urn:x:other"))).await;
+    let (our_url, their_url) = (ours.url("/a").to_string(), theirs.url("/b").to_string());
+    let subscription = Subscription::to_url(&our_url);
+    subscription.drain().await;
+    let other = ["run", &their_url, "--database", "consumer.db", "--print", "--until-idle"];
+    run(subscription.program(&other)).await.expect_code(0);
+    std::fs::write(subscription.file("token"), "s3cret").unwrap();
+    let file = format!(
+        "[subscriptions.ours]\nurl = {our_url:?}\nprint = true\nrequests.token_file = \"token\"\n"
+    );
+    std::fs::write(subscription.file("consumer.toml"), file).unwrap();
+    let told =
+        |site: &Site| site.asked().iter().any(|(_, headers)| headers.contains_key("authorization"));
+    let flag = ["--token-file", "token"];
+    for arguments in [&["show"][..], &["show", "urn:x:blog"]] {
+        subscription.cursor(&[arguments, &flag].concat()).await.expect_code(0);
+        assert!(!told(&ours) && !told(&theirs), "{arguments:?}");
+    }
+    let set = ["set", "urn:x:blog", "--to", "now", "--yes"];
+    subscription.cursor(&[&set[..], &flag].concat()).await.expect_code(2);
+    assert!(!told(&ours));
+    ours.say(Page { status: 401, ..Page::atom("") });
+    let shown = subscription.cursor(&[&["show"][..], &flag].concat()).await.expect_code(0);
+    assert!(shown.stdout.contains("name the feed by its address"), "{}", shown.stdout);
+    let set = subscription.cursor(&[&set[..], &flag].concat()).await;
+    set.expect_refusal(2, &["no token was sent", "name the feed by its address"]);
+    assert!(!told(&ours) && !told(&theirs));
+    for named in [&["--config", "consumer.toml"], &[&our_url, "--token-file=token"]] {
+        let before = ours.count().0;
+        subscription.cursor(&[&["show"][..], named].concat()).await.expect_code(0);
+        let asked = ours.asked().split_off(before);
+        assert!(asked.iter().all(|(_, headers)| headers.contains_key("authorization")));
+        assert!(!asked.is_empty() && !told(&theirs), "{named:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_is_refused_with_the_remedy() {
     let (server, subscription, url) = handled().await;
     let other = server.url("/feeds/customers").to_string();
@@ -172,7 +211,7 @@ async fn what_cannot_be_is_refused_with_the_remedy() {
         subscription.cursor(arguments).await.expect_refusal(code, names);
     }
     let missing = subscription.program(&["cursor", "show", "--database", "none.db"]);
-    let missing = feed_tests::process::run(missing).await;
+    let missing = run(missing).await;
     missing.expect_refusal(2, &["--database", "none.db does not exist"]);
     assert!(!subscription.file("none.db").exists());
     drop(server);

@@ -4,7 +4,9 @@
 //!
 //! - [`show`]: lists cursors
 //! - [`moved`]: what a move means, in words
+//! - [`asking`]: how a cursor's feed is asked where it ends
 
+mod asking;
 mod moved;
 mod show;
 
@@ -12,23 +14,33 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use feed_consumer::{Cursors, CursorsError, KeptCursor, PlannedMove};
 
+use self::asking::Asking;
 use super::args::cursor::{CursorCommand, WhichArgs};
 use super::args::{DEFAULT_DATABASE, PlaceArgs};
-use super::exit::Failed;
+use super::exit::{self, Failed};
 use super::settings;
 
 /// Does what is asked with the cursors.
 pub(super) async fn run(command: CursorCommand, place: &PlaceArgs) -> Result<(), Failed> {
     let databases = settings::databases(place)?;
+    let own = settings::requests(place)?;
     match command {
-        CursorCommand::Show(args) => show::run(&args, &databases).await,
+        CursorCommand::Show(args) => show::run(&args, &databases, &own).await,
         CursorCommand::Set(args) => {
-            let (cursors, cursor) = find(&args.which, &databases).await?;
-            let planned = cursors.plan(&cursor, args.to).await?;
+            let WhichArgs { feed, http, .. } = &args.which;
+            let asking = Asking { feed: Some(feed), flags: http, own: &own };
+            let (cursors, cursor, database) = find(&args.which, &databases).await?;
+            let cursor = cursor.clone().http(asking.options(database, &cursor));
+            let planned = cursors.plan(&cursor, args.to).await.map_err(|error| {
+                match asking.remedy(database, &cursor, &error) {
+                    Some(remedy) => Failed::Usage(format!("{}; {remedy}", exit::Chain(&error))),
+                    None => error.into(),
+                }
+            })?;
             carry_out(&cursors, &cursor, planned, args.which.yes).await
         }
         CursorCommand::Reset(args) => {
-            let (cursors, cursor) = find(&args.which, &databases).await?;
+            let (cursors, cursor, _) = find(&args.which, &databases).await?;
             let planned = cursors.plan_reset(&cursor);
             carry_out(&cursors, &cursor, planned, args.which.yes).await
         }
@@ -36,13 +48,16 @@ pub(super) async fn run(command: CursorCommand, place: &PlaceArgs) -> Result<(),
 }
 
 /// The cursor that is meant, and its database.
-async fn find(which: &WhichArgs, databases: &[String]) -> Result<(Cursors, KeptCursor), Failed> {
+async fn find<'a>(
+    which: &WhichArgs,
+    databases: &'a [String],
+) -> Result<(Cursors, KeptCursor, &'a str), Failed> {
     let group = which.group.as_deref().unwrap_or("default");
     let mut unknown = None;
     for database in databases {
-        let cursors = Cursors::open(database).await?.http(which.http.options());
+        let cursors = Cursors::open(database).await?;
         match cursors.find(group, &which.feed).await {
-            Ok(cursor) => return Ok((cursors, cursor)),
+            Ok(cursor) => return Ok((cursors, cursor, database)),
             Err(error @ CursorsError::Unknown { .. }) => unknown = Some(error),
             Err(error) => return Err(error.into()),
         }

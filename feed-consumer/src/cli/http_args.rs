@@ -110,6 +110,16 @@ impl HttpArgs {
 }
 
 impl HttpArgs {
+    /// The same, without who we are.
+    pub(super) fn without_token(&self) -> Self {
+        Self { token_file: None, token: None, ..self.clone() }
+    }
+
+    /// Whether they say who we are.
+    pub(super) fn has_token(&self) -> bool {
+        self.token_file.is_some() || self.token.is_some()
+    }
+
     /// Whether nothing is said.
     pub(super) fn is_empty(&self) -> bool {
         self.token_file.is_none()

@@ -23,6 +23,7 @@ pub(super) use self::sink::Sink;
 use super::args::run::{GiveUpAfter, RunArgs};
 use super::args::{DEFAULT_DATABASE, PlaceArgs};
 use super::exit::Failed;
+use super::http_args::HttpArgs;
 
 /// One subscription, complete.
 #[derive(Debug)]
@@ -41,6 +42,15 @@ pub(super) struct Subscription {
     pub(super) sink: Sink,
     /// How requests for the feed are made.
     pub(super) http: HttpOptions,
+}
+
+/// How requests for the feed of one subscription are made.
+#[derive(Debug)]
+pub(super) struct Requests {
+    pub(super) url: String,
+    pub(super) group: String,
+    pub(super) database: String,
+    pub(super) http: HttpArgs,
 }
 
 /// Where the settings of a subscription are said.
@@ -100,6 +110,18 @@ pub(super) fn databases(place: &PlaceArgs) -> Result<Vec<String>, Failed> {
         }
     }
     Ok(databases)
+}
+
+/// How the file of a command line has requests made for each of its feeds.
+pub(super) fn requests(place: &PlaceArgs) -> Result<Vec<Requests>, Failed> {
+    let Some(path) = &place.config else { return Ok(Vec::new()) };
+    let File { database, subscriptions } = File::read(path)?;
+    let own = subscriptions.into_values().filter_map(|draft| {
+        let mut draft = draft.or_database(database.as_ref());
+        draft.database = place.database.clone().or(draft.database);
+        draft.requests()
+    });
+    Ok(own.collect())
 }
 
 /// Refuses subscriptions that would move the same cursor, or write into each other's lines.

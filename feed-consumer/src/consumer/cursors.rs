@@ -36,7 +36,6 @@ const LOOK: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Cursors {
     store: Arc<dyn CursorStore>,
-    http: HttpOptions,
 }
 
 /// A cursor as it is kept.
@@ -113,14 +112,7 @@ impl Cursors {
             return Err(StoreError::Setup { message, source: None }.into());
         }
         let store = location.open().await?.cursors();
-        Ok(Self { store, http: HttpOptions::default() })
-    }
-
-    /// How feeds are asked where they end.
-    #[must_use]
-    pub fn http(mut self, options: HttpOptions) -> Self {
-        self.http = options;
-        self
+        Ok(Self { store })
     }
 
     /// Every cursor, by group and address.
@@ -130,11 +122,11 @@ impl Cursors {
     /// When the database fails.
     pub async fn list(&self) -> Result<Vec<KeptCursor>, CursorsError> {
         let kept = self.store.list().await?;
-        Ok(kept.into_iter().map(|kept| KeptCursor::new(kept, self.http.clone())).collect())
+        Ok(kept.into_iter().map(KeptCursor::new).collect())
     }
 
     /// The cursor of a group in a feed, which is named by its address or its id. If several feeds
-    /// have been at the address, the one whose cursor moved last. A name and password in the
+    /// have been at the address, the one whose cursor moved last. A name and password in its
     /// address are those with which the feed is asked.
     ///
     /// # Errors
@@ -146,6 +138,8 @@ impl Cursors {
         let found = all.iter().filter(|it| it.group() == group && it.is_of(feed));
         if let Some(found) = found.max_by_key(|it| it.moved()) {
             let found = found.clone();
+            // An id may look like an address, and is none.
+            let url = url.filter(|_| found.is_at(feed));
             return Ok(KeptCursor { url: url.or(found.url), ..found });
         }
         let feed = url.map_or_else(|| feed.to_owned(), |url| bare(url).to_string());
@@ -172,9 +166,17 @@ impl Cursors {
 }
 
 impl KeptCursor {
-    fn new(kept: Kept, http: HttpOptions) -> Self {
+    fn new(kept: Kept) -> Self {
         let url = kept.url.parse().ok();
-        Self { kept, url, http }
+        Self { kept, url, http: HttpOptions::default() }
+    }
+
+    /// How its feed is asked where it ends. A database holds cursors of many feeds, so a token is
+    /// never that of all: give it to the one whose it is.
+    #[must_use]
+    pub fn http(mut self, options: HttpOptions) -> Self {
+        self.http = options;
+        self
     }
 
     /// The group.
@@ -255,8 +257,13 @@ impl KeptCursor {
 
     /// Whether a person means this cursor's feed.
     pub fn is_of(&self, feed: &str) -> bool {
-        let url = feed.parse::<Url>().ok().map(|url| bare(url).to_string());
-        feed == self.feed() || url.is_some_and(|url| url == self.kept.url)
+        feed == self.feed() || self.is_at(feed)
+    }
+
+    /// Whether this is the address of this cursor's feed; a name and password take no part.
+    pub fn is_at(&self, address: &str) -> bool {
+        let url = address.parse::<Url>().ok().map(|url| bare(url).to_string());
+        url.is_some_and(|url| url == self.kept.url)
     }
 
     /// What the feed says of itself now.

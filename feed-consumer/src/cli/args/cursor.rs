@@ -22,6 +22,9 @@ pub(in crate::cli) enum CursorCommand {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ShowArgs {
     /// Only those of this feed, by its address or its id
+    ///
+    /// A token is sent to a feed that is named by its address, or with --config as the file says;
+    /// the others are asked without one.
     #[arg(value_name = "FEED")]
     pub(in crate::cli) feed: Option<String>,
     /// Only those of this group
@@ -54,6 +57,9 @@ pub(in crate::cli) struct ResetArgs {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct WhichArgs {
     /// The feed, by its address or its id
+    ///
+    /// A token is sent to a feed that is named by its address, or with --config as the file says;
+    /// by its id it is asked without one.
     #[arg(value_name = "FEED")]
     pub(in crate::cli) feed: String,
     /// The group [default: default]

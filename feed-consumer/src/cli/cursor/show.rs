@@ -5,29 +5,42 @@ use feed_consumer::{Cursors, CursorsError, KeptCursor};
 use futures_util::future::join_all;
 use serde_json::json;
 
+use super::asking::Asking;
 use super::say;
 use crate::cli::args::cursor::ShowArgs;
 use crate::cli::exit::{self, Failed};
+use crate::cli::settings::Requests;
 
 /// A cursor, and how far behind it is or why nobody knows.
 struct Line<'a> {
     database: &'a str,
     cursor: KeptCursor,
     behind: Result<u64, CursorsError>,
+    /// What helps, if nobody knows.
+    remedy: Option<&'static str>,
 }
 
 /// Lists the cursors of these databases, each with how far it is behind.
-pub(super) async fn run(args: &ShowArgs, databases: &[String]) -> Result<(), Failed> {
+pub(super) async fn run(
+    args: &ShowArgs,
+    databases: &[String],
+    own: &[Requests],
+) -> Result<(), Failed> {
+    let asking = Asking { feed: args.feed.as_deref(), flags: &args.http, own };
+    let asking = &asking;
     let mut all = Vec::new();
     for database in databases {
-        let cursors = Cursors::open(database).await?.http(args.http.options());
+        let cursors = Cursors::open(database).await?;
         let wanted = cursors.list().await?.into_iter().filter(|it| is_wanted(it, args));
         all.extend(wanted.map(|cursor| (database, cursor)));
         cursors.close().await;
     }
     let lines = join_all(all.into_iter().map(async |(database, cursor)| {
+        let cursor = cursor.clone().http(asking.options(database, &cursor));
         let behind = cursor.behind().await;
-        Line { database, cursor, behind }
+        let error = behind.as_ref().err();
+        let remedy = error.and_then(|error| asking.remedy(database, &cursor, error));
+        Line { database, cursor, behind, remedy }
     }))
     .await;
     if args.json {
@@ -71,7 +84,10 @@ impl Line<'_> {
             Err(CursorsError::WithoutPositions { .. }) if self.cursor.incarnation().is_none() => {
                 None
             }
-            behind => behind.as_ref().err().map(|error| exit::Chain(error).to_string()),
+            behind => behind.as_ref().err().map(|error| {
+                let remedy = self.remedy.map(|it| format!("; {it}")).unwrap_or_default();
+                format!("{}{remedy}", exit::Chain(error))
+            }),
         }
     }
 }

@@ -8,7 +8,7 @@ use feed_consumer::{Schedule, Start, Updates, Vanished};
 use serde::de::{Deserialize, Deserializer, Error};
 
 use super::sink::{ForwardDraft, Sink};
-use super::{Said, Subscription};
+use super::{Requests, Said, Subscription};
 use crate::cli::args::forward::ForwardTimeout;
 use crate::cli::args::run::{GiveUpAfter, RunArgs};
 use crate::cli::args::{DEFAULT_DATABASE, PlaceArgs};
@@ -109,6 +109,16 @@ impl Draft {
         self.vanished = run.document.vanished.map(Parsed).or(self.vanished);
         self.max_pages = run.document.max_pages.or(self.max_pages);
         self
+    }
+
+    /// How requests for the feed of its cursor are made.
+    pub(super) fn requests(self) -> Option<Requests> {
+        Some(Requests {
+            url: self.url?,
+            group: self.group.unwrap_or_else(|| "default".to_owned()),
+            database: self.database.unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
+            http: self.requests,
+        })
     }
 
     /// The settings, complete.
