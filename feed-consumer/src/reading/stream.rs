@@ -37,7 +37,12 @@ impl EventStream {
             let reason = format!("it is {media_type:?}, and not {MEDIA_TYPE}");
             return Err(ReadError::Nonsense { url: url.to_string(), reason });
         }
-        Ok(Self { url: url.clone(), body, blocks: Blocks::new(MAX_BLOCK) })
+        Ok(Self::new(url.clone(), body))
+    }
+
+    /// One whose body has been opened.
+    pub(crate) fn new(url: Url, body: StreamBody) -> Self {
+        Self { url, body, blocks: Blocks::new(MAX_BLOCK) }
     }
 
     /// Over which connection it comes.
@@ -45,17 +50,23 @@ impl EventStream {
         self.body.connection()
     }
 
-    /// All blocks that have come once the next of them is whole; `None` at the end of the stream.
+    /// All blocks that say something and have come once the next of them is whole; `None` at the
+    /// end of the stream. What says nothing, such as a comment, is no sign of life.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<Block>>, ReadError> {
         while let Some(bytes) = self.body.next().await? {
-            let blocks = self
+            let mut blocks = self
                 .blocks
                 .of(&bytes)
                 .map_err(|_| ReadError::TooLarge { url: self.url.to_string(), limit: MAX_BLOCK })?;
+            blocks.retain(Block::says_something);
             if !blocks.is_empty() {
+                self.body.end_part();
                 return Ok(Some(blocks));
             }
         }
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -112,6 +112,11 @@ impl Blocks {
 }
 
 impl Block {
+    /// Whether it has an id, or the data of a message.
+    pub(super) fn says_something(&self) -> bool {
+        self.id.is_some() || (self.data.is_some() && self.event.is_none())
+    }
+
     fn size(&self) -> usize {
         [&self.id, &self.data, &self.event].into_iter().flatten().map(Vec::len).sum()
     }
