@@ -129,8 +129,9 @@ impl FeedReader {
                 Ok(self.begin_anew(REOPENING.mul_f64(random::fraction())))
             }
             None => self.way_failed(nonsense(&self.url, "the stream ends where it begins")),
-            // It stands open, and nothing comes through.
-            Some(error @ ReadError::TimedOut { .. }) if !following.is_proven() => {
+            // It stands open, and nothing comes through. That it took long to fall silent proves
+            // nothing, since that is what a time-out is.
+            Some(error @ ReadError::TimedOut { .. }) if following.received <= 1 => {
                 Ok(self.leave_stream(&error))
             }
             Some(error @ ReadError::TooLarge { .. }) => Ok(self.leave_stream(&error)),
@@ -200,3 +201,6 @@ fn is_refusal(error: &ReadError) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
