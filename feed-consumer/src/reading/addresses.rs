@@ -82,10 +82,21 @@ impl Addresses {
         url
     }
 
-    /// Whether only some of the events are shown: the address that we were given has a query.
+    /// Whether only some of the events are shown: the address that we were given names types of
+    /// events. Nothing else in a query leaves events out.
     pub(crate) fn is_filtered(&self) -> bool {
-        self.tail.query().is_some()
+        parts(&self.tail).any(is_filter)
     }
+}
+
+/// The parts of an address's query, as they are written.
+fn parts(url: &Url) -> impl Iterator<Item = &str> {
+    url.query().into_iter().flat_map(|query| query.split('&'))
+}
+
+/// Whether a part of a query names a type of events to show.
+fn is_filter(part: &str) -> bool {
+    url::form_urlencoded::parse(part.as_bytes()).any(|(name, _)| name == "type")
 }
 
 /// Whether an address ends in this folder and a number.
@@ -137,6 +148,26 @@ mod tests {
             shown(&found),
             (format!("{folder}/pages/1?type=a"), format!("{folder}/after/7?type=a"))
         );
+    }
+
+    #[test]
+    fn only_a_type_is_a_filter() {
+        for (query, is_filtered) in [
+            ("?key=a%20b&type=a&type=b", true),
+            ("?type=a", true),
+            ("?key=type&xtype=a", false),
+            ("?%74ype=a&key=1", true),
+        ] {
+            let found = addresses(
+                &format!("http://a.example/feeds/orders{query}"),
+                &[
+                    (Relation::Last, &format!("orders/k3v9/pages/1{query}")),
+                    (Relation::Previous, &format!("orders/k3v9/after/42{query}")),
+                ],
+            )
+            .unwrap();
+            assert_eq!(found.is_filtered(), is_filtered, "{query}");
+        }
     }
 
     #[test]
