@@ -71,6 +71,14 @@ impl Addresses {
         with_number(&self.tail, after.to_string())
     }
 
+    /// The tail after a position, with the events that a filter does not show as well.
+    pub(crate) fn whole_tail(&self, after: Position) -> Url {
+        let mut url = self.tail(after);
+        let rest: Vec<_> = parts(&self.tail).filter(|part| !is_filter(part)).collect();
+        url.set_query(Some(&*rest.join("&")).filter(|rest| !rest.is_empty()));
+        url
+    }
+
     /// What leads to the tail after the last event that was accepted before a time.
     pub(crate) fn at(&self, time: DateTime<Utc>) -> Url {
         let mut url = self.tail.clone();
@@ -152,11 +160,11 @@ mod tests {
 
     #[test]
     fn only_a_type_is_a_filter() {
-        for (query, is_filtered) in [
-            ("?key=a%20b&type=a&type=b", true),
-            ("?type=a", true),
-            ("?key=type&xtype=a", false),
-            ("?%74ype=a&key=1", true),
+        for (query, is_filtered, rest) in [
+            ("?key=a%20b&type=a&type=b", true, "?key=a%20b"),
+            ("?type=a", true, ""),
+            ("?key=type&xtype=a", false, "?key=type&xtype=a"),
+            ("?%74ype=a&key=1", true, "?key=1"),
         ] {
             let found = addresses(
                 &format!("http://a.example/feeds/orders{query}"),
@@ -167,6 +175,8 @@ mod tests {
             )
             .unwrap();
             assert_eq!(found.is_filtered(), is_filtered, "{query}");
+            let whole = found.whole_tail(Position::ZERO).to_string();
+            assert_eq!(whole, format!("http://a.example/feeds/orders/k3v9/after/0{rest}"));
         }
     }
 

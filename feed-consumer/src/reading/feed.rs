@@ -194,7 +194,7 @@ impl FeedReader {
         if self.last.event.is_none() && self.position > Position::ZERO {
             let position = self.position;
             let after = position.back_by(1);
-            let url = self.standing().feed.addresses.tail(after);
+            let url = self.standing().feed.addresses.whole_tail(after);
             let wanted =
                 Wanted { url: &url, after, wait: None, validators: None, fresh: true, next: None };
             if let Answer::Run(run) = self.get(wanted).await? {

@@ -116,6 +116,40 @@ async fn a_last_event_that_says_something_else_stops_the_subscription() {
 }
 
 #[tokio::test]
+async fn with_another_filter_the_subscription_goes_on_where_it_stands() {
+    let (server, feed) = serve(Feed::new(25)).await;
+    let setup = Setup::new();
+    setup.run(&server.url("/feeds/orders?type=b")).await.unwrap();
+    assert_eq!(setup.take().last(), Some(&24));
+    feed.lock().unwrap().publish(5);
+    setup.run(&server.url("/feeds/orders?type=a")).await.unwrap();
+    assert_eq!(setup.take(), [26, 28, 29]);
+    feed.lock().unwrap().publish(1);
+    setup.run(&server.url(FEED)).await.unwrap();
+    assert_eq!(setup.take(), [31]);
+    feed.lock().unwrap().events.truncate(25);
+    let ended = setup.run(&server.url("/feeds/orders?type=b")).await;
+    assert!(matches!(ended, Err(ConsumerError::Discontinuity(_))), "{ended:?}");
+}
+
+#[tokio::test]
+async fn under_a_filter_a_last_event_that_is_another_one_stops_the_subscription() {
+    let (server, feed) = serve(Feed::new(24)).await;
+    let setup = Setup::new();
+    let url = server.url("/feeds/orders?type=b");
+    setup.run(&url).await.unwrap();
+    setup.take();
+    let mut other = Feed::new(23);
+    other.events[22].event = other.events[20].event.clone();
+    other.publish(1);
+    other.events[23].event = other.events[20].event.clone();
+    *feed.lock().unwrap() = other;
+    let ended = setup.run(&url).await;
+    assert!(matches!(ended, Err(ConsumerError::Discontinuity(_))), "{ended:?}");
+    assert_eq!(setup.take(), [0_u64; 0]);
+}
+
+#[tokio::test]
 async fn another_feed_at_the_address_stops_the_subscription() {
     let (_, found) = read_change_read(|feed| feed.iri = "urn:uuid:2".into()).await;
     assert!(

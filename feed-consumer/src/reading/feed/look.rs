@@ -2,7 +2,8 @@
 //!
 //! A database that was put back to an earlier state, without a new incarnation, gives positions
 //! again that it gave before, to other events: going on would pass over them. Only the last event
-//! tells. It is looked at before anything is handed on from an answer that might come of another
+//! tells. It may have been read under another filter than the present one, so it is looked at
+//! without any. It is looked at before anything is handed on from an answer that might come of another
 //! database than the one before it: one over a new connection, since the server may have been
 //! started anew, and one after a rest, since behind a proxy the connection tells nothing.
 
@@ -118,6 +119,10 @@ impl FeedReader {
     /// Looks at the last event, and reads what follows it in the same document.
     pub(super) async fn look_and_read_on(&mut self) -> Result<Option<FeedNews>, ReadError> {
         let (position, run) = (self.position, self.look().await?);
+        // Without the filter it shows what is not to be handled.
+        if self.is_filtered {
+            return Ok(None);
+        }
         let Some(mut run) = run.filter(|run| run.range.last() > position) else { return Ok(None) };
         run.events.retain(|event| event.position > position);
         let found = Found { connection: run.connection, is_news: true, is_full_page: false };
@@ -128,7 +133,7 @@ impl FeedReader {
     async fn look(&mut self) -> Result<Option<Run>, ReadError> {
         let Some(last) = self.last.event.clone() else { return Ok(None) };
         let after = last.position.back_by(1);
-        let url = self.standing().feed.addresses.tail(after);
+        let url = self.standing().feed.addresses.whole_tail(after);
         let validators = Some(&self.last.looked);
         let wanted = Wanted { url: &url, after, wait: None, validators, fresh: true, next: None };
         let run = match self.get(wanted).await? {
