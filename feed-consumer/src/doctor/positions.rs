@@ -9,6 +9,7 @@ use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, StatusCode};
 
 use super::{ATOM, Examination, LIMITS, Verdict};
+use crate::reading::addresses::names_types;
 use crate::reading::client::probe::{Probe, Probed};
 
 const STREAM: &str = "text/event-stream";
@@ -37,7 +38,7 @@ impl Examination {
             let message = "none: what was missed cannot be told, and news must be asked for";
             return self.tell("positions", Verdict::Note, message);
         };
-        let is_filtered = first.url.query().is_some();
+        let is_filtered = names_types(&first.url);
         if !self.positions_are_proven(first, &document, range, is_filtered) {
             return;
         }

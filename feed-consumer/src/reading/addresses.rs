@@ -93,8 +93,13 @@ impl Addresses {
     /// Whether only some of the events are shown: the address that we were given names types of
     /// events. Nothing else in a query leaves events out.
     pub(crate) fn is_filtered(&self) -> bool {
-        parts(&self.tail).any(is_filter)
+        names_types(&self.tail)
     }
+}
+
+/// Whether an address names types of events to show.
+pub(crate) fn names_types(url: &Url) -> bool {
+    parts(url).any(is_filter)
 }
 
 /// The parts of an address's query, as they are written.

@@ -11,6 +11,10 @@ use tokio::time::Instant;
 
 use crate::store::StoreError;
 
+/// How long to wait for the turn to use the connection: longer than any portion of handlers' work may
+/// take.
+const TURN_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How long to wait while another process holds the write lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -82,6 +86,8 @@ pub(super) async fn connect(path: &Path) -> Result<SqlitePool, StoreError> {
         .disable_statement_logging();
     let pool = SqlitePoolOptions::new()
         .max_connections(1)
+        // It is not far away, and at worst a handler's transaction is under way: those who read wait.
+        .acquire_timeout(TURN_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
