@@ -42,7 +42,9 @@ async fn after_a_full_disk_the_cursor_moves_again_once_there_is_room() {
     to.position = Position::new(5).unwrap();
     // What takes pages of its own.
     to.validators.etag = Some("a".repeat(100_000));
-    let advance = Advance { subscription: subscription.clone(), from, to, seen: Vec::new() };
+    // With an entry it is more than one statement, in a transaction.
+    let seen = vec![SeenEntry { iri: "urn:uuid:2".into(), updated: DateTime::UNIX_EPOCH }];
+    let advance = Advance { subscription: subscription.clone(), from, to, seen };
 
     // No page more than there are: what SQLite then says is what it says of a full disk. The
     // limit is that of one connection, and goes away with it.
