@@ -11,11 +11,13 @@
 mod binary;
 mod envelope;
 mod members;
+mod select;
 mod value;
 mod write;
 
 use bytes::Bytes;
 
+pub use self::select::{Outline, Selection};
 use crate::{Event, InvalidEvent, Recorded};
 
 /// The media type of one event in structured mode.
@@ -98,7 +100,7 @@ pub fn write_batch<'a>(batch: impl IntoIterator<Item = &'a Recorded>, out: &mut 
 /// When the body is not one JSON object, or not an event; `feedposition` and `feedupdated` are a
 /// feed's own and refused.
 pub fn read_event(body: &[u8]) -> Result<Event, CloudEventsError> {
-    envelope::one(body, members::Members::into_event)
+    envelope::one(body, members::Members::take_event)
 }
 
 /// Reads a batch of at most `limit` events that somebody publishes.
@@ -107,7 +109,12 @@ pub fn read_event(body: &[u8]) -> Result<Event, CloudEventsError> {
 ///
 /// As [`read_event`], for the first member at fault; and above the limit.
 pub fn read_batch(body: &[u8], limit: usize) -> Result<Vec<Event>, CloudEventsError> {
-    envelope::many(body, limit, members::Members::into_event)
+    let mut events = Vec::new();
+    envelope::many(body, limit, |members| {
+        events.push(members.take_event()?);
+        Ok(())
+    })?;
+    Ok(events)
 }
 
 /// Reads one recorded event, as [`write_recorded`] writes it.
@@ -116,7 +123,7 @@ pub fn read_batch(body: &[u8], limit: usize) -> Result<Vec<Event>, CloudEventsEr
 ///
 /// As [`read_event`], and without `feedposition` or `feedupdated`.
 pub fn read_recorded(body: &[u8]) -> Result<Recorded, CloudEventsError> {
-    envelope::one(body, members::Members::into_recorded)
+    envelope::one(body, members::Members::take_recorded)
 }
 
 /// Reads a batch of recorded events that a feed serves.
@@ -125,7 +132,29 @@ pub fn read_recorded(body: &[u8]) -> Result<Recorded, CloudEventsError> {
 ///
 /// As [`read_recorded`], for the first member at fault; and above the limit.
 pub fn read_recorded_batch(body: &[u8], limit: usize) -> Result<Vec<Recorded>, CloudEventsError> {
-    envelope::many(body, limit, members::Members::into_recorded)
+    let mut events = Vec::new();
+    envelope::many(body, limit, |members| {
+        events.push(members.take_recorded()?);
+        Ok(())
+    })?;
+    Ok(events)
+}
+
+/// Reads of a batch of recorded events those that are wanted, and of all others the positions.
+///
+/// The first and the last are read whatever is wanted: they tell a feed from another. Passing over
+/// the others costs a fraction of reading them. They are JSON, they have what tells them apart, and
+/// state no attribute twice; nothing else of them is checked.
+///
+/// # Errors
+///
+/// As [`read_recorded_batch`], but not for an attribute or for data of an event that is passed over.
+pub fn select_recorded(
+    body: &[u8],
+    limit: usize,
+    wanted: impl FnMut(&Outline<'_>) -> bool,
+) -> Result<Selection, CloudEventsError> {
+    select::read(body, limit, wanted)
 }
 
 /// Reads an event in binary mode: its attributes in `ce-` header fields, its data the body.

@@ -12,25 +12,28 @@ use crate::InvalidEvent;
 /// Reads one object.
 pub(super) fn one<'de, T>(
     body: &'de [u8],
-    read: fn(Members<'de>) -> Result<T, InvalidEvent>,
+    read: fn(&mut Members<'de>) -> Result<T, InvalidEvent>,
 ) -> Result<T, CloudEventsError> {
-    let members: Members<'de> = serde_json::from_str(text(body)?).map_err(malformed)?;
-    Ok(read(members)?)
+    let mut members = Members::default();
+    let mut json = serde_json::Deserializer::from_str(text(body)?);
+    members.deserialize(&mut json).and_then(|()| json.end()).map_err(malformed)?;
+    Ok(read(&mut members)?)
 }
 
-/// Reads an array of at most `limit` objects.
-pub(super) fn many<'de, T>(
+/// Reads an array of at most `limit` objects, which are taken one after the other, each in the place
+/// of the one before, until one is refused.
+pub(super) fn many<'de>(
     body: &'de [u8],
     limit: usize,
-    read: fn(Members<'de>) -> Result<T, InvalidEvent>,
-) -> Result<Vec<T>, CloudEventsError> {
+    take: impl FnMut(&mut Box<Members<'de>>) -> Result<(), InvalidEvent>,
+) -> Result<(), CloudEventsError> {
     let (mut failure, mut reached) = (None, None);
     let mut json = serde_json::Deserializer::from_str(text(body)?);
-    let batch = Batch { limit, read, failure: &mut failure, reached: &mut reached };
-    let batch = batch.deserialize(&mut json);
-    match (failure, batch.and_then(|batch| json.end().map(|()| batch))) {
+    let batch = Batch { limit, take, failure: &mut failure, reached: &mut reached };
+    let read = batch.deserialize(&mut json);
+    match (failure, read.and_then(|()| json.end())) {
         (Some(failure), _) => Err(failure),
-        (None, batch) => batch.map_err(|error| CloudEventsError::Malformed {
+        (None, read) => read.map_err(|error| CloudEventsError::Malformed {
             // Where it is no JSON, the line and the column say more.
             index: reached.filter(|_| error.is_data()),
             reason: error.to_string(),
@@ -51,49 +54,52 @@ fn malformed(error: serde_json::Error) -> CloudEventsError {
 }
 
 /// Reads the members of an array, and stops at the first that is at fault or one too many.
-struct Batch<'f, 'de, T> {
+struct Batch<'f, F> {
     limit: usize,
-    read: fn(Members<'de>) -> Result<T, InvalidEvent>,
+    take: F,
     /// Why it stopped, if not for the sake of the JSON.
     failure: &'f mut Option<CloudEventsError>,
     /// The member that it reads.
     reached: &'f mut Option<usize>,
 }
 
-impl<'de, T> DeserializeSeed<'de> for Batch<'_, 'de, T> {
-    type Value = Vec<T>;
+impl<'de, F: FnMut(&mut Box<Members<'de>>) -> Result<(), InvalidEvent>> DeserializeSeed<'de>
+    for Batch<'_, F>
+{
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<T>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
-impl<'de, T> Visitor<'de> for Batch<'_, 'de, T> {
-    type Value = Vec<T>;
+impl<'de, F: FnMut(&mut Box<Members<'de>>) -> Result<(), InvalidEvent>> Visitor<'de>
+    for Batch<'_, F>
+{
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array of CloudEvents")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Vec<T>, A::Error> {
-        let mut batch = Vec::new();
-        loop {
-            let index = batch.len();
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut array: A) -> Result<(), A::Error> {
+        let mut members = Box::default();
+        for index in 0.. {
             *self.reached = Some(index);
-            let Some(members) = array.next_element::<Members<'de>>()? else { return Ok(batch) };
+            if array.next_element_seed(&mut *members)?.is_none() {
+                break;
+            }
             let failure = if index == self.limit {
                 CloudEventsError::TooMany { limit: self.limit }
             } else {
-                match (self.read)(members) {
-                    Ok(event) => {
-                        batch.push(event);
-                        continue;
-                    }
+                match (self.take)(&mut members) {
+                    Ok(()) => continue,
                     Err(error) => CloudEventsError::Invalid { index: Some(index), error },
                 }
             };
             *self.failure = Some(failure);
             return Err(A::Error::custom("stopped"));
         }
+        Ok(())
     }
 }

@@ -7,9 +7,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::select::Outline;
 use super::value::{Name, Value};
 use super::{FEED_POSITION, FEED_UPDATED, SPEC_VERSION};
 use crate::event::{
@@ -31,6 +32,8 @@ pub(super) struct Members<'a> {
     data_schema: Option<Value<'a>>,
     data_base64: Option<Value<'a>>,
     data: Option<&'a RawValue>,
+    feed_position: Option<Value<'a>>,
+    feed_updated: Option<Value<'a>>,
     others: Vec<(Cow<'a, str>, Value<'a>)>,
     /// The first thing seen that no event can have.
     fault: Option<InvalidEvent>,
@@ -38,50 +41,69 @@ pub(super) struct Members<'a> {
 
 impl<'a> Members<'a> {
     /// The event that somebody publishes.
-    pub(super) fn into_event(self) -> Result<Event, InvalidEvent> {
-        // The names of a feed's own attributes are reserved, and refused among the others.
-        Ok(Event::from_checked(self.into_parts()?))
+    pub(super) fn take_event(&mut self) -> Result<Event, InvalidEvent> {
+        for (name, value) in
+            [(FEED_POSITION, &self.feed_position), (FEED_UPDATED, &self.feed_updated)]
+        {
+            if value.is_some() {
+                // A feed's own, which no extension is named.
+                name.parse::<ExtensionName>()?;
+            }
+        }
+        Ok(Event::from_checked(self.take_parts()?))
     }
 
     /// The event that a feed serves, with its place.
-    pub(super) fn into_recorded(mut self) -> Result<Recorded, InvalidEvent> {
-        let mut take = |field: &'static str| {
-            let index = self.others.iter().position(|(name, _)| name == field);
-            let value = index.map(|index| self.others.swap_remove(index).1);
-            required(field, string(field, value)?)
-        };
-        let position = take(FEED_POSITION)?;
-        let updated = take(FEED_UPDATED)?;
-        let position = match position.parse() {
-            Ok(position) if position > Position::ZERO => position,
-            _ => return Err(InvalidEvent::new(FEED_POSITION, "is not a position from 1")),
-        };
-        let updated = DateTime::parse_from_rfc3339(&updated)
+    pub(super) fn take_recorded(&mut self) -> Result<Recorded, InvalidEvent> {
+        let position = string(FEED_POSITION, self.feed_position.take())?;
+        let updated = string(FEED_UPDATED, self.feed_updated.take())?;
+        let position = position_of(&required(FEED_POSITION, position)?)
+            .ok_or_else(|| InvalidEvent::new(FEED_POSITION, "is not a position from 1"))?;
+        let updated = DateTime::parse_from_rfc3339(&required(FEED_UPDATED, updated)?)
             .map_err(|_| InvalidEvent::new(FEED_UPDATED, "is not an RFC 3339 date and time"))?
             .with_timezone(&Utc);
-        Ok(Recorded { position, updated, event: Event::from_checked(self.into_parts()?) })
+        Ok(Recorded { position, updated, event: Event::from_checked(self.take_parts()?) })
     }
 
-    fn into_parts(self) -> Result<EventParts, InvalidEvent> {
-        if let Some(fault) = self.fault {
+    /// What tells a feed's event from others, as far as it is there; `None` only for what
+    /// [`Self::take_recorded`] refuses.
+    pub(super) fn outline(&self) -> Option<Outline<'_>> {
+        if self.fault.is_some() {
+            return None;
+        }
+        Some(Outline {
+            position: position_of(text(&self.feed_position)?)?,
+            source: text(&self.source)?,
+            id: text(&self.id)?,
+            subject: match &self.subject {
+                None | Some(Value::Null) => None,
+                subject => Some(text(subject)?),
+            },
+        })
+    }
+
+    fn take_parts(&mut self) -> Result<EventParts, InvalidEvent> {
+        if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
-        if required("specversion", string("specversion", self.spec_version)?)? != SPEC_VERSION {
+        if required("specversion", string("specversion", self.spec_version.take())?)?
+            != SPEC_VERSION
+        {
             return Err(InvalidEvent::new("specversion", "is not '1.0'"));
         }
         let mut parts = EventParts::new(
-            EventId::new(required("id", string("id", self.id)?)?)?,
-            Source::new(required("source", string("source", self.source)?)?)?,
-            EventType::new(required("type", string("type", self.event_type)?)?)?,
+            EventId::new(required("id", string("id", self.id.take())?)?)?,
+            Source::new(required("source", string("source", self.source.take())?)?)?,
+            EventType::new(required("type", string("type", self.event_type.take())?)?)?,
         );
-        parts.subject = string("subject", self.subject)?.map(Subject::new).transpose()?;
-        parts.time = string("time", self.time)?.map(|time| time.parse()).transpose()?;
-        parts.data_content_type = string("datacontenttype", self.data_content_type)?
+        parts.subject = string("subject", self.subject.take())?.map(Subject::new).transpose()?;
+        parts.time = string("time", self.time.take())?.map(|time| time.parse()).transpose()?;
+        parts.data_content_type = string("datacontenttype", self.data_content_type.take())?
             .map(DataContentType::new)
             .transpose()?;
         parts.data_schema =
-            string("dataschema", self.data_schema)?.map(DataSchema::new).transpose()?;
-        for (name, value) in self.others {
+            string("dataschema", self.data_schema.take())?.map(DataSchema::new).transpose()?;
+        for (name, value) in std::mem::take(&mut self.others) {
             // A null is an absent attribute, whose name has to be one all the same.
             let name: ExtensionName = name.parse()?;
             if let Some(value) = extension(&name, value)? {
@@ -89,11 +111,12 @@ impl<'a> Members<'a> {
             }
         }
         let is_json = parts.data_content_type.as_ref().is_none_or(|it| is_json(it.as_str()));
-        parts.data = data(is_json, self.data, string("data_base64", self.data_base64)?)?;
+        parts.data =
+            data(is_json, self.data.take(), string("data_base64", self.data_base64.take())?)?;
         Ok(parts)
     }
 
-    /// Where the value of an attribute of CloudEvents' own goes.
+    /// Where the value of an attribute of CloudEvents' own, or of the feed's, goes.
     fn slot(&mut self, name: &str) -> Option<&mut Option<Value<'a>>> {
         Some(match name {
             "specversion" => &mut self.spec_version,
@@ -105,6 +128,8 @@ impl<'a> Members<'a> {
             "datacontenttype" => &mut self.data_content_type,
             "dataschema" => &mut self.data_schema,
             "data_base64" => &mut self.data_base64,
+            FEED_POSITION => &mut self.feed_position,
+            FEED_UPDATED => &mut self.feed_updated,
             _ => return None,
         })
     }
@@ -120,7 +145,7 @@ impl<'a> Members<'a> {
             self.blame(&name, "is not an attribute name: it is too long");
         } else if self.others.iter().any(|(other, _)| *other == name) {
             self.blame(&name, "is stated twice");
-        } else if self.others.len() == MAX_OTHERS {
+        } else if self.others.len() == Extensions::MAX_COUNT {
             self.blame(&name, "is one too many: an event has at most 64 extensions");
         } else {
             self.others.push((name, value));
@@ -135,8 +160,18 @@ impl<'a> Members<'a> {
     }
 }
 
-/// The extensions, and the two attributes of the feed's own.
-const MAX_OTHERS: usize = Extensions::MAX_COUNT + 2;
+/// The text of a value that is a string.
+fn text<'v>(value: &'v Option<Value<'_>>) -> Option<&'v str> {
+    match value {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+/// The position that an event may have.
+fn position_of(text: &str) -> Option<Position> {
+    text.parse().ok().filter(|position| *position > Position::ZERO)
+}
 
 fn required<'a>(
     field: &'static str,
@@ -211,32 +246,33 @@ fn data(
     }
 }
 
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
+/// Fills members in where they are, so that they are not moved about.
+impl<'de> DeserializeSeed<'de> for &mut Members<'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        *self = Members::default();
+        deserializer.deserialize_map(self)
     }
 }
 
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
+impl<'de> Visitor<'de> for &mut Members<'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a CloudEvent, which is an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
-        let mut members = Members::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
         while let Some(Name(name)) = object.next_key()? {
             if name == "data" {
-                if members.data.replace(object.next_value()?).is_some() {
-                    members.blame("data", "is stated twice");
+                if self.data.replace(object.next_value()?).is_some() {
+                    self.blame("data", "is stated twice");
                 }
             } else {
-                members.add(name, object.next_value()?);
+                self.add(name, object.next_value()?);
             }
         }
-        Ok(members)
+        Ok(())
     }
 }

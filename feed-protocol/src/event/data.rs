@@ -7,9 +7,15 @@ use super::InvalidEvent;
 /// How deep JSON data may be nested.
 pub const MAX_JSON_DEPTH: usize = 128;
 
-/// The part of a media type before its parameters, in lower case.
-fn essence(media_type: &str) -> String {
-    media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+/// The part of a media type before its parameters.
+fn essence(media_type: &str) -> &str {
+    media_type.split(';').next().unwrap_or_default().trim()
+}
+
+/// Whether text ends so, in any case.
+fn ends_with(text: &str, end: &str) -> bool {
+    let rest = text.len().checked_sub(end.len()).and_then(|at| text.as_bytes().get(at..));
+    rest.is_some_and(|rest| rest.eq_ignore_ascii_case(end.as_bytes()))
 }
 
 /// Whether data of this media type is JSON: a subtype `json` or with the suffix `+json`
@@ -17,23 +23,22 @@ fn essence(media_type: &str) -> String {
 #[must_use]
 pub fn is_json(media_type: &str) -> bool {
     let essence = essence(media_type);
-    essence.ends_with("/json") || essence.ends_with("+json")
+    ends_with(essence, "/json") || ends_with(essence, "+json")
 }
 
 /// Whether this is an XML media type as RFC 4287, section 4.1.3.3 has it: a subtype `xml` of
 /// `text` or `application`, or with the suffix `+xml` (and the few older names of RFC 3023).
 #[must_use]
 pub fn is_xml(media_type: &str) -> bool {
+    const OTHERS: [&str; 5] = [
+        "text/xml",
+        "application/xml",
+        "text/xml-external-parsed-entity",
+        "application/xml-external-parsed-entity",
+        "application/xml-dtd",
+    ];
     let essence = essence(media_type);
-    essence.ends_with("+xml")
-        || matches!(
-            essence.as_str(),
-            "text/xml"
-                | "application/xml"
-                | "text/xml-external-parsed-entity"
-                | "application/xml-external-parsed-entity"
-                | "application/xml-dtd"
-        )
+    ends_with(essence, "+xml") || OTHERS.iter().any(|other| essence.eq_ignore_ascii_case(other))
 }
 
 /// Checks that data is one JSON text: UTF-8, syntax, depth.

@@ -8,5 +8,6 @@ mod atom_posted;
 mod atom_round_trip;
 mod cloudevents_reading;
 mod cloudevents_round_trip;
+mod cloudevents_selecting;
 mod events;
 mod golden;
