@@ -6,6 +6,8 @@
 //! - [`settings`]: what is to be run: flags, environment, file, defaults
 //! - [`run`]: runs subscriptions to their end
 //! - [`cursor`]: shows cursors, and moves them
+//! - [`status`]: shows how subscriptions and their workers are doing
+//! - [`asking`]: how a cursor's feed is asked where it ends
 //! - [`doctor`]: what a consumer may rely on of a feed
 //! - [`http_args`]: how requests are made, on the command line and in files
 //! - [`config`]: prints a sample of the settings, or checks them
@@ -14,6 +16,7 @@
 //! - [`terminal`]: logs and a progress bar on standard error
 
 mod args;
+mod asking;
 mod config;
 mod cursor;
 mod doctor;
@@ -22,6 +25,7 @@ mod http_args;
 mod run;
 mod settings;
 mod signals;
+mod status;
 mod terminal;
 
 use std::process::ExitCode;
@@ -47,6 +51,7 @@ async fn try_run() -> Result<(), Failed> {
     match cli.command {
         Command::Run(args) => run::run(settings::load(&args, &cli.place)?, &terminal).await,
         Command::Cursor(command) => cursor::run(command, &cli.place).await,
+        Command::Status(args) => status::run(&args, &cli.place).await,
         Command::Doctor(args) => doctor::examine(args).await,
         Command::Config(command) => config::run(&command, &cli.place),
     }

@@ -18,25 +18,29 @@ use std::time::Duration;
 
 use feed_protocol::Position;
 use futures_util::FutureExt;
-use tokio::sync::{mpsc, watch};
-use tokio::task::AbortHandle;
-use tracing::Instrument;
+use tokio::sync::watch;
+use tracing::warn;
 use url::Url;
 
 use self::beginning::{Beginning, Begun};
-use crate::cursor::{Cursor, Window};
 use crate::handler::Work;
+use crate::lease::{Leases, neighbour};
+use crate::random;
 use crate::reading::document::settings::DocumentSettings;
-use crate::reading::{self, Pace, client::Client};
+use crate::reading::{Pace, client::Client};
+use crate::schedule::failures::Failures;
+use crate::shard::ShardCount;
 use crate::store::location::{Location, Opened};
-use crate::worker::{ConsumerError, Ended, Manner, Progress, Shutdown, Summary, Worker};
+use crate::store::shards::{ShardStore, WorkerFacts, WorkerId};
+use crate::store::{CursorStore, StoreError};
+use crate::worker::{ConsumerError, Ended, Manner, Progress, Shutdown, Summary, Task, Worker};
 
 pub(crate) use builder::parse_url;
 pub use builder::{ConfigError, ConsumerBuilder, InvalidStart, Start};
-pub use cursors::{Cursors, CursorsError, InvalidMoveTo, KeptCursor, MoveTo, PlannedMove};
-
-/// How many documents are read ahead of the one in hand.
-const READ_AHEAD: usize = 1;
+pub use cursors::{
+    Cursors, CursorsError, InvalidMoveTo, KeptCursor, MoveTo, PlannedMove, ShardStatus, Status,
+    WorkerStatus,
+};
 
 /// A subscription that is ready to run.
 ///
@@ -68,7 +72,9 @@ pub struct Consumer<H> {
     start: Start,
     pace: Pace,
     documents: DocumentSettings,
-    window: Window,
+    shards: Option<ShardCount>,
+    workers: u16,
+    lease: Duration,
     manner: Manner,
     grace: Duration,
     handler: H,
@@ -130,7 +136,8 @@ impl<H: Work> Consumer<H> {
     ) -> Result<Summary, ConsumerError> {
         let mut shutdown = pin!(shutdown.fuse());
         let store = opened.cursors();
-        let transactions = self.handler.transactions(opened, self.manner.deadline)?;
+        // Whatever a worker that was stopped has locked is free again before its leases end.
+        let transactions = self.handler.transactions(opened, self.lease * 2 / 3)?;
         let beginning = Beginning {
             client: &self.client,
             url: &self.url,
@@ -139,39 +146,50 @@ impl<H: Work> Consumer<H> {
             patience: self.pace.patience,
             store: &store,
             documents: self.documents,
+            shards: self.shards,
         };
         let begun = tokio::select! {
             biased;
-            begun = beginning.begin() => begun?,
+            begun = begin(&beginning) => begun?,
             () = &mut shutdown => {
                 let (handled, passed_over, position) = (0, 0, Position::ZERO);
                 return Ok(Summary { handled, passed_over, position, ended: Ended::Shutdown });
             }
         };
-        let Begun { subscription, place, source, head } = begun;
-        let position = place.position;
-        let known = Progress { position, head: head.max(position), ..Progress::default() };
-        self.progress.send_replace(known);
-        let (sender, news) = mpsc::channel(READ_AHEAD);
-        let reader =
-            tokio::spawn(reading::read(source, self.pace.clone(), sender).in_current_span());
-        let _reader = AbortOnDrop(reader.abort_handle());
-        let cursor = Cursor::new(store, subscription, place, self.window);
+        let Begun { subscription, shards, position, sources, head } = begun;
+        let facts = WorkerFacts {
+            id: WorkerId(random::name()),
+            host: neighbour::host(),
+            process: std::process::id(),
+            identity: neighbour::identity(),
+            weight: self.workers,
+            window: u32::try_from(self.manner.window.events).unwrap_or(u32::MAX),
+        };
+        let leases: Arc<dyn ShardStore> = Arc::<dyn CursorStore>::clone(&store);
+        let leases = Leases::start(leases, subscription.clone(), facts, self.lease);
+        let pace = self.pace.clone();
+        let task = Task { store, subscription, shards, leases, sources, pace, position, head };
         let shutdown = Shutdown::new(shutdown, self.grace);
-        let progress = self.progress.clone();
         let transactions = Arc::new(transactions);
-        let worker =
-            Worker::new(&self.handler, transactions, cursor, self.manner, progress, shutdown);
-        worker.run(news).await
+        let progress = self.progress.clone();
+        Worker::new(&self.handler, transactions, task, self.manner, progress, shutdown).run().await
     }
 }
 
-/// Ends the reader with the worker, even one that is dropped.
-struct AbortOnDrop(AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
+/// Begins, as soon as the database is there.
+async fn begin(beginning: &Beginning<'_>) -> Result<Begun, ConsumerError> {
+    let mut failures = Failures::new(beginning.patience);
+    loop {
+        let error = match beginning.begin().await {
+            Err(ConsumerError::Store(error @ StoreError::Unavailable(_))) => error,
+            settled => return settled,
+        };
+        let failure = failures.add(&error, None);
+        let Some(delay) = failure.next_try else { return Err(error.into()) };
+        if failure.is_new {
+            warn!("{}; trying again", failures.message());
+        }
+        tokio::time::sleep(delay).await;
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! - [`error`]: why an event was not handled
 //! - [`context`]: what a handler is told beside the data
+//! - [`handed`]: an event as a worker hands it on
 //! - [`pattern`]: which events a closure handles, and what it is given of them
 //! - [`routes`]: closures by the types of events
 //! - [`work`]: what a worker does with a portion of events, in a transaction or not
@@ -15,6 +16,7 @@ mod context;
 mod error;
 mod exec;
 mod forward;
+pub(crate) mod handed;
 pub(crate) mod pattern;
 mod print;
 pub(crate) mod routes;

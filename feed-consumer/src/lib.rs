@@ -4,9 +4,10 @@
 //! a cursor that moves only after events have been handled. It reads the feeds of `feed-server`,
 //! and any other Atom feed: a single document, or one with archives or pages (RFC 5005).
 //!
-//! What it promises: every event is handled, in the order of the feed, at least once; after a crash
-//! at most a [`Window`] of events is handled again, with batches at most one batch more, and
-//! nothing of what is [transactional](ConsumerBuilder::transactional). When the feed is no longer
+//! What it promises: every event is handled, those of one subject in the order of the feed, at least
+//! once; after a crash at most a [`Window`] of events of each shard is handled again, with batches at
+//! most one batch more, and nothing of what is [transactional](ConsumerBuilder::transactional). Any
+//! number of workers share a subscription, and no two of them handle the same event. When the feed is no longer
 //! the one that it has read, it stops and says so, rather than miss events.
 //!
 //! # Layout
@@ -20,7 +21,9 @@
 //! - `reading`: a feed's pages and tail, or a document of other software, over HTTP
 //! - `schedule`: when to ask for news, and how failures are met
 //! - `cursor`: how far a subscription has come
+//! - `lease`: what keeps a worker's leases on its shards
 //! - `store`: where cursors are kept
+//! - `shard`: the slices into which the subjects of a subscription are cut
 //! - `clock`, `random`: the present time, and chance
 
 mod clock;
@@ -28,15 +31,17 @@ mod consumer;
 mod cursor;
 mod doctor;
 mod handler;
+mod lease;
 mod random;
 mod reading;
 mod schedule;
+mod shard;
 mod store;
 mod worker;
 
 pub use consumer::{
     ConfigError, Consumer, ConsumerBuilder, Cursors, CursorsError, InvalidMoveTo, InvalidStart,
-    KeptCursor, MoveTo, PlannedMove, Start,
+    KeptCursor, MoveTo, PlannedMove, ShardStatus, Start, Status, WorkerStatus,
 };
 pub use cursor::Window;
 pub use doctor::{Doctor, Finding, Report, Verdict};
@@ -56,10 +61,11 @@ pub use schedule::cron::Cron;
 pub use schedule::failures::Retry;
 pub use schedule::timetable::{Situation, Timetable, When};
 pub use schedule::{InvalidSchedule, Schedule};
+pub use shard::{InvalidShardCount, ShardCount, ShardNumber, Token};
 pub use store::StoreError;
 pub use store::location::CursorDatabase;
 pub use store::transaction::{Database, Postgres, Sqlite, Tx};
-pub use worker::{ConsumerError, Ended, Progress, Summary};
+pub use worker::{ConsumerError, Ended, Progress, ReadingFailure, Retrying, Summary, WorkerReport};
 
 /// The programs of the README, so that they compile as they stand there.
 #[cfg(doctest)]

@@ -4,3 +4,8 @@
 pub(crate) fn fraction() -> f64 {
     rand::random()
 }
+
+/// A name that no other worker has.
+pub(crate) fn name() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}

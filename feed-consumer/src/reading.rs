@@ -9,7 +9,9 @@
 //! - [`feed`]: a feed with positions: pages, then the tail
 //! - [`document`]: a single Atom document of other software
 //! - [`stream`]: a stream of server-sent events
+//! - [`outlook`]: how reading goes, for whoever asks
 //! - [`silence`]: how long to wait after an answer without news
+//! - [`interest`]: whose events are wanted
 //! - [`contiguity`]: proof that a document leaves nothing out
 //! - [`addresses`]: where pages and tails are
 //! - [`links`]: the links in header fields
@@ -26,8 +28,10 @@ pub(crate) mod error;
 pub(crate) mod feed;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+pub(crate) mod interest;
 mod links;
 pub(crate) mod opening;
+pub(crate) mod outlook;
 pub(crate) mod retry_after;
 #[cfg(test)]
 pub(crate) mod scripted;
@@ -37,17 +41,24 @@ pub(crate) mod stream;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
+use feed_protocol::Position;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
+use url::Url;
 use xxhash_rust::xxh3::Xxh3Default;
 
-use self::document::{DocumentNews, DocumentReader};
+use self::client::Client;
+use self::document::{DocumentNews, DocumentPlace, DocumentReader, FirstAnswer};
 use self::error::{Discontinuity, ReadError};
 use self::feed::{FeedNews, FeedReader, Reading, Rest};
+use self::interest::Interest;
+use self::opening::OpenFeed;
+use self::outlook::Outlook;
 use self::silence::Silence;
 use crate::schedule::Schedule;
 use crate::schedule::failures::{Failures, Patience};
+use crate::store::shards::ShardPlace;
 
 /// How long a live subscription waits before it asks for a document of other software again.
 const LIVE_DOCUMENT: Duration = Duration::from_secs(60);
@@ -59,6 +70,60 @@ pub(crate) enum Source {
     Feed(Box<FeedReader>),
     /// A document of other software.
     Document(Box<DocumentReader>),
+}
+
+/// What readers of a feed with positions are made of.
+#[derive(Debug)]
+pub(crate) struct FeedSource {
+    /// What asks.
+    pub(crate) client: Client,
+    /// Its address.
+    pub(crate) url: Url,
+    /// What it said of itself.
+    pub(crate) feed: OpenFeed,
+}
+
+/// What readers of a subscription are made of.
+#[derive(Debug)]
+pub(crate) enum Sources {
+    /// A feed with positions.
+    Feed(Box<FeedSource>),
+    /// A document of other software.
+    Document {
+        /// Which, and for whom.
+        place: Box<DocumentPlace>,
+        /// What the opening request brought, until the first reader has it.
+        opened: Option<FirstAnswer>,
+    },
+}
+
+impl Sources {
+    /// What to read on after this place.
+    pub(crate) fn reader(&mut self, place: ShardPlace, interest: Interest) -> Source {
+        match self {
+            Self::Feed(source) => {
+                let FeedSource { client, url, feed } = &**source;
+                let (client, url, feed) = (client.clone(), url.clone(), feed.clone());
+                let ShardPlace { position, last, .. } = place;
+                let reader = FeedReader::new(client, url, feed, position, last, interest);
+                Source::Feed(Box::new(reader))
+            }
+            Self::Document { place: document, opened } => {
+                let document = (**document).clone();
+                Source::Document(Box::new(match opened.take() {
+                    Some(opened) => DocumentReader::new(document, opened),
+                    None => DocumentReader::again(document, place.validators),
+                }))
+            }
+        }
+    }
+
+    /// The feed is known to hold this position.
+    pub(crate) fn set_head(&mut self, head: Position) {
+        if let Self::Feed(source) = self {
+            source.feed.head = source.feed.head.max(head);
+        }
+    }
 }
 
 /// What the reader tells the worker.
@@ -81,6 +146,8 @@ pub(crate) struct Pace {
     pub(crate) until_idle: bool,
     /// How failures are met.
     pub(crate) patience: Patience,
+    /// Where readers say how it goes.
+    pub(crate) outlook: Outlook,
 }
 
 /// Why reading ended.
@@ -147,6 +214,9 @@ pub(crate) async fn read(
     loop {
         let told = match source.ask(&pace).await {
             Ok(answer) => {
+                if failures.count() > 0 {
+                    pace.outlook.recovered();
+                }
                 recovered(&mut failures);
                 match answer {
                     Ok(found) => {
@@ -163,13 +233,17 @@ pub(crate) async fn read(
                         return;
                     }
                     Err(silence) => {
-                        silence.lasts(&pace.schedule, last_news).await;
+                        silence.lasts(&pace.schedule, last_news, &pace.outlook).await;
                         Ok(())
                     }
                 }
             }
-            Err(error) => match pause_after(&mut failures, error).await {
-                Ok(()) => Ok(()),
+            Err(error) => match failed(&mut failures, error) {
+                Ok(delay) => {
+                    pace.outlook.failed(&failures, delay);
+                    sleep(delay).await;
+                    Ok(())
+                }
                 Err(ended) => news.send(Err(ended)).await,
             },
         };
@@ -200,7 +274,7 @@ impl Tries {
                 Ok(Some(value))
             }
             Err(error) => {
-                pause_after(&mut self.0, error).await?;
+                sleep(failed(&mut self.0, error)?).await;
                 Ok(None)
             }
         }
@@ -215,8 +289,8 @@ fn recovered(failures: &mut Failures) {
     }
 }
 
-/// Says what has failed and when the next try is, and waits until then.
-async fn pause_after(failures: &mut Failures, error: ReadError) -> Result<(), ReadingEnded> {
+/// Says what has failed, and how long to wait for the next try.
+fn failed(failures: &mut Failures, error: ReadError) -> Result<Duration, ReadingEnded> {
     if let ReadError::Discontinuity(discontinuity) = error {
         return Err(discontinuity.into());
     }
@@ -232,8 +306,7 @@ async fn pause_after(failures: &mut Failures, error: ReadError) -> Result<(), Re
     } else {
         warn!(failures = failure.count, "the same failure again; next try in {delay:.1?}");
     }
-    tokio::time::sleep(delay).await;
-    Ok(())
+    Ok(delay)
 }
 
 fn whole_milliseconds(duration: Duration) -> Duration {

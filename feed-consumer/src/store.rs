@@ -17,6 +17,7 @@ pub(crate) mod pages;
 mod postgres;
 mod row;
 mod schema;
+pub(crate) mod shards;
 pub(crate) mod sqlite;
 pub(crate) mod transaction;
 
@@ -30,6 +31,7 @@ use feed_protocol::event::{EventId, Source};
 use feed_protocol::{Incarnation, Position};
 
 use self::pages::{Page, PageStore, SeenEntry};
+use self::shards::{Move, ShardStore};
 
 /// A place where cursors are kept.
 ///
@@ -37,17 +39,15 @@ use self::pages::{Page, PageStore, SeenEntry};
 ///
 /// 1. A method that returns `Ok` has committed, with its fsync. After an error the outcome is
 ///    unknown.
-/// 2. A cursor only moves from where the caller knows it to stand: of two processes that move the
-///    same one, the second is told.
+/// 2. A cursor only moves under the token of the worker that holds its shard ([`ShardStore`]), or by
+///    hand while nobody holds any.
 /// 3. A caller that drops a future leaves nothing half done.
 #[async_trait]
-pub(crate) trait CursorStore: PageStore + fmt::Debug + Send + Sync + 'static {
+pub(crate) trait CursorStore:
+    PageStore + ShardStore + fmt::Debug + Send + Sync + 'static
+{
     /// Where a subscription stands; `None` before it has begun.
     async fn find(&self, subscription: &Subscription) -> Result<Option<Place>, StoreError>;
-
-    /// Where a subscription stands once every transaction that moves its cursor has ended, one
-    /// of which the outcome is unknown too.
-    async fn find_settled(&self, subscription: &Subscription) -> Result<Option<Place>, StoreError>;
 
     /// The feed that a group has read at this address, the one that moved last if there were
     /// several.
@@ -66,9 +66,6 @@ pub(crate) trait CursorStore: PageStore + fmt::Debug + Send + Sync + 'static {
 
     /// Notes the address at which a subscription's feed is read now.
     async fn set_url(&self, subscription: &Subscription, url: &str) -> Result<(), StoreError>;
-
-    /// Moves a cursor. `false`, and nothing done, if it does not stand where it is said to.
-    async fn advance(&self, advance: &Advance) -> Result<bool, StoreError>;
 
     /// Which of these entries have been handled, and when they were last changed then, as far as
     /// that is known.
@@ -132,15 +129,13 @@ pub(crate) struct Kept {
     pub(crate) moved: DateTime<Utc>,
 }
 
-/// A cursor that moves from one place to another, which does not lie before it.
+/// How the cursors of a subscription move on.
 #[derive(Debug, Clone)]
 pub struct Advance {
-    /// Whose cursor.
+    /// Whose cursors.
     pub(crate) subscription: Subscription,
-    /// Where it stands.
-    pub(crate) from: Place,
-    /// Where it goes.
-    pub(crate) to: Place,
+    /// Where they go, each shard once.
+    pub(crate) moves: Vec<Move>,
     /// The entries of a document of other software that were handled on the way.
     pub(crate) seen: Vec<SeenEntry>,
 }

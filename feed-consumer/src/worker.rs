@@ -1,51 +1,86 @@
-//! Handles events one after the other, or several together, and moves the cursor behind them.
+//! Handles the events of the shards that it holds, and moves their cursors behind them.
+//!
+//! Everything happens in one task, one step after the other; only handlers go on beside it, each
+//! with events of shards of its own. What waits, what is in hand and what is done of a shard is its
+//! lane. A step that fails because the database is away is tried again until the leases end; then
+//! whatever was in hand is dropped, since another worker may have it.
 //!
 //! # Layout
 //!
+//! - [`lane`]: what it has of one shard
+//! - [`lanes`]: all shards, and whose turn it is
+//! - [`feeding`]: who reads for which shard
+//! - [`listening`]: what readers say
+//! - [`holding`]: which shards it holds
+//! - [`handling`]: what becomes of events that were handled, or not
+//! - [`storing`]: cursors move, and shards are given back
 //! - [`pending`]: events that wait to be handled together
-//! - [`handling`]: handles them, again and again if need be
+//! - [`report`]: what it says about its work, for `status`
 //! - [`progress`]: how far a subscription is, and how it ended
 //! - [`error`]: why it ended before its time
 //! - [`shutdown`]: when to end, and when at the latest
 
 mod error;
+mod feeding;
 mod handling;
+mod holding;
+mod lane;
+mod lanes;
+mod listening;
 mod pending;
 mod progress;
+mod report;
 mod shutdown;
+mod storing;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use feed_protocol::{Position, Recorded};
-use futures_util::future::FusedFuture;
+use feed_protocol::Position;
+use futures_util::future::{FusedFuture, FutureExt};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until};
-use tracing::{debug, warn};
+use tokio::time::{Instant, sleep_until};
+use tracing::warn;
 
-use crate::cursor::{Cursor, CursorError};
-use crate::handler::{Kind, Work};
-use crate::reading::document::{DocumentEnd, DocumentEntry, DocumentNews};
-use crate::reading::feed::FeedNews;
-use crate::reading::{News, ReadingEnded};
+use self::feeding::Feeding;
+use self::handling::Done;
+use self::lanes::Lanes;
+use self::listening::DocumentInHand;
+use self::report::Reporting;
+use self::storing::Storing;
+use crate::cursor::Window;
+use crate::handler::Work;
+use crate::lease::Leases;
+use crate::reading::{News, Pace, ReadingEnded, Sources};
 use crate::schedule::failures::{Failures, Patience};
-use crate::store::StoreError;
+use crate::shard::ShardCount;
+use crate::store::{CursorStore, Subscription};
 
 pub(crate) use self::pending::Batching;
-use self::pending::Pending;
 
 pub use error::ConsumerError;
 pub use progress::{Ended, Progress, Summary};
+pub(crate) use report::seconds;
+pub use report::{ReadingFailure, Retrying, WorkerReport};
 pub(crate) use shutdown::Shutdown;
 
-/// What a worker hears of the reader.
+/// What a worker hears of a reader.
 pub(crate) type NewsReceiver = mpsc::Receiver<Result<News, ReadingEnded>>;
+
+/// How many portions are begun before the worker looks at anything else.
+const BURST: usize = 256;
 
 /// How a worker goes about it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Manner {
     /// How many events are handled together.
     pub(crate) batching: Batching,
+    /// How many portions are in hand at a time.
+    pub(crate) concurrency: usize,
+    /// How much may be done beyond a cursor.
+    pub(crate) window: Window,
     /// How an event is tried again that was not handled.
     pub(crate) retry: Patience,
     /// How long a handling may take.
@@ -54,14 +89,46 @@ pub(crate) struct Manner {
     pub(crate) patience: Patience,
 }
 
+/// What a worker works on.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) store: Arc<dyn CursorStore>,
+    pub(crate) subscription: Subscription,
+    pub(crate) shards: ShardCount,
+    pub(crate) leases: Leases,
+    pub(crate) sources: Sources,
+    pub(crate) pace: Pace,
+    /// Where the subscription stands, and where the feed ended when it was opened.
+    pub(crate) position: Position,
+    pub(crate) head: Position,
+}
+
 /// Handles the events of one subscription.
 #[derive(Debug)]
 pub(crate) struct Worker<'a, W: Work, S> {
     work: &'a W,
     transactions: Arc<W::Transactions>,
-    cursor: Cursor,
     manner: Manner,
-    pending: Pending,
+    until_idle: bool,
+    store: Arc<dyn CursorStore>,
+    subscription: Subscription,
+    shards: ShardCount,
+    leases: Leases,
+    /// Failures of the database to hear of us.
+    unheard: Failures,
+    lanes: Lanes,
+    feeding: Feeding,
+    /// A document of other software of which entries wait or are in hand.
+    document: Option<DocumentInHand>,
+    /// Why reading has ended: all that waits is handled before that is said.
+    reading_ended: Option<ReadingEnded>,
+    /// Since when events wait to be handled together.
+    waiting_since: Option<Instant>,
+    /// Portions that were done while the worker waited for something else.
+    finished: VecDeque<Done>,
+    storing: Storing,
+    reporting: Reporting,
+    now: Progress,
     progress: watch::Sender<Progress>,
     shutdown: Shutdown<'a, S>,
 }
@@ -78,239 +145,198 @@ where
     W: Work,
     S: FusedFuture<Output = ()>,
 {
-    /// A worker that moves this cursor.
+    /// A worker that has no shards yet.
     pub(crate) fn new(
         work: &'a W,
         transactions: Arc<W::Transactions>,
-        cursor: Cursor,
+        task: Task,
         manner: Manner,
         progress: watch::Sender<Progress>,
         shutdown: Shutdown<'a, S>,
     ) -> Self {
-        let pending = Pending::new(manner.batching);
-        Self { work, transactions, cursor, manner, pending, progress, shutdown }
+        let Task { store, subscription, shards, leases, sources, pace, position, head } = task;
+        let now = Progress { position, head: head.max(position), ..Progress::default() };
+        progress.send_replace(now);
+        Self {
+            work,
+            transactions,
+            manner,
+            until_idle: pace.until_idle,
+            store,
+            subscription,
+            shards,
+            leases,
+            unheard: Failures::new(manner.patience),
+            lanes: Lanes::new(shards, manner.window.events),
+            reporting: Reporting::new(&pace),
+            feeding: Feeding::new(sources, pace),
+            document: None,
+            reading_ended: None,
+            waiting_since: None,
+            finished: VecDeque::new(),
+            storing: Storing::new(manner.patience),
+            now,
+            progress,
+            shutdown,
+        }
     }
 
-    /// Handles what the reader finds until there is no more of it, or the shutdown.
+    /// Handles what readers find until there is no more of it, or the shutdown.
     ///
-    /// Whatever has been handled when it ends, by an error too, the cursor has moved past.
-    pub(crate) async fn run(mut self, mut news: NewsReceiver) -> Result<Summary, ConsumerError> {
-        let ended = self.handle_all(&mut news).await;
-        // Tells the reader, before the last commit.
-        drop(news);
+    /// Whatever has been handled when it ends, by an error too, cursors have moved past, and the
+    /// shards are given back.
+    pub(crate) async fn run(mut self) -> Result<Summary, ConsumerError> {
+        let mut flight = FuturesUnordered::new();
+        let (work, transactions) = (self.work, Arc::clone(&self.transactions));
+        let begin = |started| handling::carry_out(work, Arc::clone(&transactions), started);
+        let ended = self.work_on(&mut flight, begin).await;
+        self.leases.stop_acquiring();
+        self.finish_in_hand(&mut flight).await;
         let stored = match &ended {
             // What cannot be flushed is not handled, and what cannot be stored was tried already.
-            Err(
-                ConsumerError::Flush { .. }
-                | ConsumerError::Store(_)
-                | ConsumerError::MovedElsewhere { .. },
-            ) => Ok(Next::GoOn),
-            _ => self.store().await,
+            Err(ConsumerError::Flush { .. } | ConsumerError::Store(_)) => Ok(Next::GoOn),
+            _ => self.store(&mut flight).await,
         };
+        let position = self.lanes.iter().map(|lane| lane.stored.position).min();
+        let position = position.unwrap_or(self.now.position);
+        // Tells the others at once; otherwise they find out when the leases end.
+        if let Err(error) = self.leases.leave().await {
+            warn!(
+                "the shards could not be given back, and are free when their leases end: {error}"
+            );
+        }
         let ended = match (ended?, stored?) {
             (ended, Next::GoOn) => ended,
             (_, Next::End(closed)) => closed,
         };
-        let Progress { handled, passed_over, .. } = *self.progress.borrow();
-        Ok(Summary { handled, passed_over, position: self.cursor.stored_position(), ended })
+        let Progress { handled, passed_over, .. } = self.now;
+        Ok(Summary { handled, passed_over, position, ended })
     }
 
-    async fn handle_all(&mut self, news: &mut NewsReceiver) -> Result<Ended, ConsumerError> {
+    async fn work_on<F: Future<Output = Done>>(
+        &mut self,
+        flight: &mut FuturesUnordered<F>,
+        begin: impl Fn(handling::Started) -> F,
+    ) -> Result<Ended, ConsumerError> {
         loop {
-            if let Next::End(ended) = self.handle_due().await? {
-                return Ok(ended);
-            }
-            let found = match news.try_recv() {
-                Ok(found) => Some(found),
-                Err(mpsc::error::TryRecvError::Disconnected) => None,
-                Err(mpsc::error::TryRecvError::Empty) => {
-                    if let Next::End(ended) = self.flush().await? {
+            let mut begun = 0;
+            while begun < BURST && flight.len() < self.manner.concurrency {
+                while let Some(done) = self.finished.pop_front() {
+                    if let Next::End(ended) = self.finish(flight, done).await? {
                         return Ok(ended);
                     }
-                    tokio::select! {
-                        biased;
-                        () = self.shutdown.begins() => return Ok(Ended::Shutdown),
-                        found = news.recv() => found,
-                        () = until(self.cursor.deadline()) => {
-                            if let Next::End(ended) = self.store().await? {
-                                return Ok(ended);
-                            }
-                            continue;
-                        }
-                        () = until(self.pending.deadline()) => continue,
-                    }
                 }
-            };
-            let next = match found {
-                Some(Ok(News::Feed(news))) => self.take(news),
-                Some(Ok(News::Document(news))) => self.handle_document(news).await?,
-                Some(Ok(News::Idle)) => match self.handle_pending().await? {
-                    Next::GoOn => Next::End(Ended::Idle),
-                    end @ Next::End(_) => end,
-                },
-                Some(Err(ended)) => match self.handle_pending().await? {
-                    Next::GoOn => return Err(ended.into()),
-                    end @ Next::End(_) => end,
-                },
-                // Only a reader that panicked leaves without a word.
-                None => panic!("the reader has panicked"),
-            };
-            if let Next::End(ended) = next {
+                // A handler that never waits, and a reader that is always ahead, leave no other
+                // moment.
+                if self.shutdown.has_begun() {
+                    return Ok(Ended::Shutdown);
+                }
+                if self.storing.is_due(self.manner.window)
+                    && let Next::End(ended) = self.store(flight).await?
+                {
+                    return Ok(ended);
+                }
+                let Some(started) = self.start() else { break };
+                begun += 1;
+                if let Some(started) = started {
+                    flight.push(begin(started));
+                    // A handler that does not wait is done at once.
+                    self.finished.extend(flight.next().now_or_never().flatten());
+                }
+            }
+            if !self.finished.is_empty() {
+                continue;
+            }
+            if let Next::End(ended) = self.look_around(flight).await? {
                 return Ok(ended);
             }
-        }
-    }
-
-    fn take(&mut self, news: FeedNews) -> Next {
-        self.progress.send_modify(|progress| progress.head = news.head);
-        self.pending.add(news.events, news.through);
-        Next::GoOn
-    }
-
-    /// Handles the events whose turn it is.
-    async fn handle_due(&mut self) -> Result<Next, ConsumerError> {
-        loop {
-            let events = self.pending.due();
-            if events.is_empty() {
-                self.pass_through();
-                return Ok(Next::GoOn);
+            let is_quiet =
+                begun < BURST && flight.is_empty() && !self.feeding.has_news(&self.lanes);
+            if is_quiet
+                && self.storing.is_unflushed
+                && let Next::End(ended) = self.flush(flight).await?
+            {
+                return Ok(ended);
             }
-            if let end @ Next::End(_) = self.handle(&events, &[]).await? {
-                return Ok(end);
-            }
-        }
-    }
-
-    /// Handles all events that wait.
-    async fn handle_pending(&mut self) -> Result<Next, ConsumerError> {
-        loop {
-            let events = self.pending.next();
-            if events.is_empty() {
-                self.pass_through();
-                return Ok(Next::GoOn);
-            }
-            if let end @ Next::End(_) = self.handle(&events, &[]).await? {
-                return Ok(end);
-            }
-        }
-    }
-
-    fn pass_through(&mut self) {
-        if let Some(through) = self.pending.take_through() {
-            self.cursor.pass_to(through);
-            self.progress.send_modify(|progress| progress.position = through);
-        }
-    }
-
-    /// Handles the entries that have not been handled before, and numbers them.
-    async fn handle_document(&mut self, mut news: DocumentNews) -> Result<Next, ConsumerError> {
-        let end = std::mem::replace(&mut news.end, DocumentEnd::Nothing);
-        let ids: Vec<String> = news.entries.iter().map(|entry| entry.iri.clone()).collect();
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let mut failures = Failures::new(self.manner.patience);
-        let seen = loop {
-            match self.cursor.seen(&ids).await {
-                Ok(seen) => break seen,
-                Err(error) => {
-                    if let end @ Next::End(_) = self.bear(error, &mut failures).await? {
-                        return Ok(end);
+            self.tell();
+            let (batch, rest) = (self.batch_deadline(), self.lanes.rest_ends());
+            tokio::select! {
+                biased;
+                () = self.shutdown.begins() => return Ok(Ended::Shutdown),
+                () = until(self.leases.deadline()) => self.lose_all(),
+                news = self.leases.next() => self.hear_of_leases(news).await?,
+                Some(done) = flight.next() => self.finished.push_back(done),
+                said = self.feeding.next(&self.lanes),
+                    if self.document.is_none() && self.reading_ended.is_none() =>
+                {
+                    if let Next::End(ended) = self.hear(flight, said).await? {
+                        return Ok(ended);
                     }
                 }
-            }
-        };
-        let unseen = news.unseen(&seen);
-        let mut position = self.cursor.position();
-        let head = position.advanced_by(unseen.len() as u64);
-        self.progress.send_modify(|progress| progress.head = head);
-        let (mut events, mut entries) = (Vec::new(), Vec::new());
-        for DocumentEntry { iri, updated, event } in unseen {
-            position = position.next();
-            events.push(Arc::new(Recorded { position, updated, event }));
-            entries.push(iri);
-        }
-        let size = self.manner.batching.events;
-        for (events, entries) in events.chunks(size).zip(entries.chunks(size)) {
-            if let end @ Next::End(_) = self.handle(events, entries).await? {
-                return Ok(end);
+                () = until(self.storing.deadline(self.manner.window)) => {
+                    if let Next::End(ended) = self.store(flight).await? {
+                        return Ok(ended);
+                    }
+                }
+                () = until(rest) => self.lanes.wake(),
+                () = until(batch) => {}
+                () = std::future::ready(()), if begun == BURST => {}
             }
         }
-        if let next @ Next::End(_) = self.flush().await? {
-            return Ok(next);
+    }
+
+    /// What has to be seen to when no more events can be begun.
+    async fn look_around<F: Future<Output = Done>>(
+        &mut self,
+        flight: &mut FuturesUnordered<F>,
+    ) -> Result<Next, ConsumerError> {
+        if self.lanes.iter().any(|lane| lane.is_leaving && lane.in_hand.is_none())
+            && let end @ Next::End(_) = self.give_back(flight).await?
+        {
+            return Ok(end);
         }
-        let mut failures = Failures::new(self.manner.patience);
-        while let Err(error) = self.cursor.finish_document(&end, &ids).await {
-            if let end @ Next::End(_) = self.bear(error, &mut failures).await? {
-                return Ok(end);
-            }
+        if let end @ Next::End(_) = self.finish_document(flight).await? {
+            return Ok(end);
+        }
+        self.feeding.regulate(&mut self.lanes);
+        let is_at_rest = flight.is_empty() && !self.lanes.is_ready();
+        if is_at_rest && self.feeding.is_held_up(&self.lanes) {
+            self.lanes.make_room();
+        }
+        let is_all_done = is_at_rest && self.lanes.waiting() == 0;
+        if is_all_done && let Some(ended) = self.reading_ended.take() {
+            return Err(ended.into());
+        }
+        if is_all_done && self.until_idle && self.document.is_none() && self.is_group_idle() {
+            return Ok(Next::End(Ended::Idle));
         }
         Ok(Next::GoOn)
     }
 
-    /// Makes what has been handled last.
-    async fn flush(&mut self) -> Result<Next, ConsumerError> {
-        let flushed = tokio::select! {
-            biased;
-            flushed = self.work.flush() => flushed,
-            () = self.shutdown.is_over() => return Ok(Next::End(Ended::Shutdown)),
-        };
-        match flushed {
-            Ok(()) => Ok(Next::GoOn),
-            Err(error) if error.kind() == Kind::Closed => {
-                debug!("the handler wants no more events: {error}");
-                Ok(Next::End(Ended::Closed))
-            }
-            Err(error) => {
-                let position: Position = self.cursor.position();
-                Err(ConsumerError::Flush { position, source: error.into_inner() })
-            }
+    /// Whether all that the feed holds is handled, by this worker and all others.
+    fn is_group_idle(&self) -> bool {
+        let is_fed = |lane: &lane::Lane| lane.fed_by != feeding::FedBy::Nobody;
+        let others = self.leases.others_lowest();
+        // How much a document holds that another worker has, nobody else can tell.
+        if self.feeding.reads_document() && self.lanes.is_empty() {
+            return false;
         }
+        // The front of a worker that holds no shards is not read: then it was when it began.
+        let head = self.feeding.through().unwrap_or(self.now.head);
+        self.leases.has_beaten()
+            && self.feeding.is_idle()
+            && self.lanes.iter().all(is_fed)
+            && others.is_none_or(|lowest| lowest >= head)
     }
 
-    /// Moves the cursor past what has been handled.
-    async fn store(&mut self) -> Result<Next, ConsumerError> {
-        if self.cursor.deadline().is_none() {
-            return Ok(Next::GoOn);
+    /// Tells how far it is.
+    fn tell(&mut self) {
+        if let Some(position) = self.lanes.iter().map(lane::Lane::passed).min() {
+            self.now.position = position;
+            self.now.head = self.now.head.max(position);
         }
-        let next = self.flush().await?;
-        if next == Next::GoOn {
-            let mut failures = Failures::new(self.manner.patience);
-            while let Err(error) = self.cursor.store().await {
-                if let end @ Next::End(_) = self.bear(error, &mut failures).await? {
-                    return Ok(end);
-                }
-            }
-        }
-        Ok(next)
-    }
-
-    /// Waits after a failure of the database that may pass; any other is returned, and so is one
-    /// that lasts too long. The end of a shutdown is not waited beyond: the cursor then stands
-    /// before what could not be stored.
-    async fn bear(
-        &mut self,
-        error: CursorError,
-        failures: &mut Failures,
-    ) -> Result<Next, ConsumerError> {
-        let CursorError::Store(StoreError::Unavailable(_)) = &error else {
-            return Err(error.into());
-        };
-        let failure = failures.add(&error, None);
-        let Some(delay) = failure.next_try else { return Err(error.into()) };
-        if failure.is_new {
-            warn!("{}; trying again", failures.message());
-        }
-        tokio::select! {
-            biased;
-            () = self.shutdown.is_over() => {
-                warn!(
-                    position = %self.cursor.stored_position(),
-                    "the cursor database was not available up to the end; whatever was handled \
-                     after this position will be handled again"
-                );
-                Ok(Next::End(Ended::Shutdown))
-            }
-            () = sleep(delay) => Ok(Next::GoOn),
-        }
+        let now = self.now;
+        self.progress.send_if_modified(|told| std::mem::replace(told, now) != now);
     }
 }
 

@@ -46,7 +46,8 @@ async fn a_killed_consumer_that_prints_loses_nothing_and_repeats_at_most_w() {
     let mut runs = Vec::new();
     for run in 0..KILLS {
         let file = format!("run-{run}");
-        let consumer = Process::start(subscription.command_into(&file, &["--print"]));
+        let consumer =
+            Process::start(subscription.command_into(&file, &["--print", "--shards", "1"]));
         // Killed while it catches up, and while it follows the end.
         let goal = random.random_range(1..300);
         let mut total = publish(20).await;

@@ -125,16 +125,19 @@ async fn on_a_terminal_it_asks() {
 }
 
 #[tokio::test]
-async fn a_running_consumer_whose_cursor_is_moved_ends_and_says_so() {
+async fn a_cursor_is_not_moved_while_a_worker_has_leases_on_it() {
     let (server, subscription, url) = handled().await;
     let ways = [&["set", &url, "--to", "3", "--yes"][..], &["reset", &url, "--yes"]];
     for (next, how) in (26..).zip(ways) {
         let consumer = subscription.start(&["--print"]);
-        consumer.log_line(|line| line.contains("going on")).await;
+        consumer.log_line(|line| line.contains("acquired")).await;
+        let refused = subscription.cursor(how).await.expect_code(1);
+        let says = "handles its events now: stop it";
+        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+        consumer.signal("TERM");
+        consumer.ended().await.expect_code(0);
         subscription.cursor(how).await.expect_code(0);
         server.publish("orders", &orders(next..=next)).await;
-        let ended = consumer.ended().await.expect_code(1);
-        assert!(ended.stderr.contains("another process moves the cursor"), "{}", ended.stderr);
         let first = if how[0] == "set" { 4 } else { 1 };
         assert_eq!(subscription.drain_positions().await, (first..=next).collect::<Vec<_>>());
     }

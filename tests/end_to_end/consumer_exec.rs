@@ -95,7 +95,8 @@ async fn a_failing_event_is_tried_again_and_those_behind_it_wait() {
            if [ ! -e twice ]; then touch twice; kill -KILL $$; fi; \
          fi",
     );
-    let ended = subscription.run(&["--exec", &exec, "--until-idle"]).await.expect_code(0);
+    let one = ["--exec", &exec, "--until-idle", "--shards", "1"];
+    let ended = subscription.run(&one).await.expect_code(0);
     assert_eq!(positions(&subscription), [1, 2, 3, 3, 3, 4, 5]);
     let warnings = ended.stderr.lines().filter(|line| line.contains("not handled")).count();
     assert_eq!(warnings, 2, "{}", ended.stderr);
@@ -107,7 +108,7 @@ async fn the_cursor_does_not_move_past_an_event_that_fails() {
     server.publish_orders(5).await;
     let subscription = Subscription::to(&server, "orders");
     let failing = logged("[ \"$FEED_EVENT_POSITION\" != 3 ]");
-    let give_up = ["--exec", &failing, "--until-idle", "--give-up-after", "500ms"];
+    let give_up = ["--exec", &failing, "--until-idle", "--give-up-after", "500ms", "--shards", "1"];
     let ended = subscription.run(&give_up).await.expect_code(3);
     let last = ended.stderr.lines().last().unwrap();
     assert!(last.starts_with("feed-consumer: "), "{last}");

@@ -146,7 +146,8 @@ async fn what_may_pass_is_tried_again_and_the_events_behind_it_wait() {
     })
     .await;
     let url = target.url("/");
-    let ended = subscription.run(&forward(&url, &["--forward-timeout", "300ms"])).await;
+    let ended =
+        subscription.run(&forward(&url, &["--forward-timeout", "300ms", "--shards", "1"])).await;
     let ended = ended.expect_code(0);
     assert_eq!(target.positions(), [1, 2, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 8, 8]);
     assert!(ended.stderr.contains("no answer within 300ms"), "{}", ended.stderr);
@@ -163,7 +164,10 @@ async fn a_target_that_asks_for_a_wait_is_left_alone_for_so_long() {
     .await;
     let begun = Instant::now();
     let url = target.url("/");
-    let ended = subscription.run(&forward(&url, &["--give-up-after", "5s"])).await.expect_code(3);
+    let ended = subscription
+        .run(&forward(&url, &["--give-up-after", "5s", "--shards", "1"]))
+        .await
+        .expect_code(3);
     assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
     // Ten minutes are more than it bears.
     assert_eq!(target.positions(), [1, 1, 2]);

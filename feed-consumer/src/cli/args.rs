@@ -5,6 +5,8 @@
 //! - [`run`]: the settings of one subscription
 //! - [`forward`]: how to forward
 //! - [`cursor`]: which cursor, and where to
+//! - [`status`]: which subscriptions, and how they are shown
+//! - [`group`]: how workers share a subscription
 //! - [`environment`]: variables that look like settings and are none
 //! - [`help`]: texts of the help that are longer than a line
 
@@ -12,8 +14,10 @@ pub(super) mod cursor;
 pub(super) mod document;
 pub(super) mod environment;
 pub(super) mod forward;
+pub(super) mod group;
 mod help;
 pub(super) mod run;
+pub(super) mod status;
 
 use std::path::PathBuf;
 
@@ -22,6 +26,7 @@ use tracing_subscriber::filter::Targets;
 
 use self::cursor::CursorCommand;
 use self::run::RunArgs;
+use self::status::StatusArgs;
 use super::doctor::{self, DoctorArgs};
 
 /// The database, if nothing else names one.
@@ -76,6 +81,9 @@ pub(super) enum Command {
     /// Show how far subscriptions have come, or move one by hand
     #[command(subcommand, after_help = help::CURSOR)]
     Cursor(CursorCommand),
+    /// Show how subscriptions and their workers are doing: lag, rate, who holds what, what fails
+    #[command(after_help = help::STATUS)]
+    Status(Box<StatusArgs>),
     /// Tell what a consumer may rely on of a feed, ours or any other Atom feed
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(DoctorArgs),
@@ -141,9 +149,13 @@ mod tests {
             (&["run", "--from", "end"], ["--from", "'beginning' or 'now'"]),
             (&["run", "--give-up-after", "soon"], ["--give-up-after", "such as '10m'"]),
             (&["run", "--forward-timeout", "0s"], ["--forward-timeout", "such as '30s'"]),
+            (&["run", "--shards", "0"], ["--shards", "from 1 (total order) to 4096"]),
+            (&["run", "--lease", "soon"], ["--lease", "such as '15s'"]),
             (&["run", "--gruop", "a"], ["--gruop", "--group"]),
             (&["cursor", "set", "http://h/"], ["--to", "required"]),
             (&["cursor", "set", "http://h/", "--to", "end"], ["--to", "'beginning', 'now'"]),
+            (&["status", "--watch=soon"], ["--watch", "such as '2s'"]),
+            (&["status", "--watch=1ms"], ["--watch", "'100ms' or more"]),
             (&["rum"], ["rum", "run"]),
         ] {
             let error = parse(args).unwrap_err();

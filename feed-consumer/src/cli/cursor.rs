@@ -4,9 +4,7 @@
 //!
 //! - [`show`]: lists cursors
 //! - [`moved`]: what a move means, in words
-//! - [`asking`]: how a cursor's feed is asked where it ends
 
-mod asking;
 mod moved;
 mod show;
 
@@ -14,9 +12,9 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use feed_consumer::{Cursors, CursorsError, KeptCursor, PlannedMove};
 
-use self::asking::Asking;
 use super::args::cursor::{CursorCommand, WhichArgs};
 use super::args::{DEFAULT_DATABASE, PlaceArgs};
+use super::asking::Asking;
 use super::exit::{self, Failed};
 use super::settings;
 

@@ -108,6 +108,10 @@ pub(super) fn prepare(
         updates,
         vanished,
         max_pages,
+        shards,
+        workers,
+        concurrency,
+        lease,
         sink,
         http,
     } = subscription;
@@ -117,11 +121,21 @@ pub(super) fn prepare(
         .start(from)
         .schedule(schedule)
         .until_idle(until_idle)
+        .workers(workers)
+        .concurrency(concurrency.into())
         .updates(updates)
         .vanished(vanished)
         .http(http);
     let builder = match max_pages {
         Some(count) => builder.max_pages(count),
+        None => builder,
+    };
+    let builder = match shards {
+        Some(count) => builder.shards(count),
+        None => builder,
+    };
+    let builder = match lease {
+        Some(lease) => builder.lease(lease),
         None => builder,
     };
     let builder = match give_up_after {

@@ -12,8 +12,9 @@ mod sink;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use feed_consumer::{HttpOptions, Schedule, Start, Updates, Vanished};
+use feed_consumer::{HttpOptions, Schedule, ShardCount, Start, Updates, Vanished};
 use url::Url;
 
 use self::draft::Draft;
@@ -39,6 +40,10 @@ pub(super) struct Subscription {
     pub(super) updates: Updates,
     pub(super) vanished: Vanished,
     pub(super) max_pages: Option<u32>,
+    pub(super) shards: Option<ShardCount>,
+    pub(super) workers: u16,
+    pub(super) concurrency: u16,
+    pub(super) lease: Option<Duration>,
     pub(super) sink: Sink,
     /// How requests for the feed are made.
     pub(super) http: HttpOptions,

@@ -9,12 +9,14 @@ use url::Url;
 use super::Start;
 use crate::reading::client::Client;
 use crate::reading::document::settings::DocumentSettings;
-use crate::reading::document::{DocumentPlace, DocumentReader, FirstAnswer, as_seen, older};
+use crate::reading::document::{DocumentPlace, FirstAnswer, as_seen, older};
 use crate::reading::error::Discontinuity;
 use crate::reading::feed::FeedReader;
+use crate::reading::interest::Interest;
 use crate::reading::opening::{OpenDocument, OpenFeed, Opened, open, open_document};
-use crate::reading::{ReadingEnded, Source, Tries};
+use crate::reading::{FeedSource, ReadingEnded, Sources, Tries};
 use crate::schedule::failures::Patience;
+use crate::shard::ShardCount;
 use crate::store::pages::{Page, PageKind, PageState, SeenEntry};
 use crate::store::{CursorStore, LastEvent, Place, Subscription, Validators};
 use crate::worker::ConsumerError;
@@ -28,17 +30,32 @@ pub(super) struct Beginning<'a> {
     pub(super) patience: Patience,
     pub(super) store: &'a Arc<dyn CursorStore>,
     pub(super) documents: DocumentSettings,
+    /// How many shards a new subscription has, and how many one has to have, if that was said.
+    pub(super) shards: Option<ShardCount>,
 }
 
 /// A subscription that has begun, now or long ago.
 pub(super) struct Begun {
     pub(super) subscription: Subscription,
-    /// Where its cursor stands.
-    pub(super) place: Place,
+    /// How many shards it has.
+    pub(super) shards: ShardCount,
+    /// The last position up to which all shards have come.
+    pub(super) position: Position,
     /// What to read on from there.
-    pub(super) source: Source,
+    pub(super) sources: Sources,
     /// The newest position known.
     pub(super) head: Position,
+}
+
+/// Where the shards of a subscription stand.
+struct Stand {
+    shards: ShardCount,
+    /// The lowest position.
+    position: Position,
+    /// The last event of all.
+    last: Option<LastEvent>,
+    /// Those of the last document that was handled whole.
+    validators: Validators,
 }
 
 impl Beginning<'_> {
@@ -49,14 +66,17 @@ impl Beginning<'_> {
             Some(feed) => self.store.find(&self.subscription(feed)).await?,
             None => None,
         };
-        let document = known.as_ref().filter(|place| place.incarnation.is_none());
-        let opened = self.open(document.map(|place| &place.validators)).await?;
-        match (opened, known_feed, known) {
-            (Opened::NotModified(headers), Some(feed), Some(place)) => {
-                let validators = place.validators.clone();
+        let is_document = known.as_ref().is_some_and(|place| place.incarnation.is_none());
+        let document = match &known_feed {
+            Some(feed) if is_document => Some(self.stand(&self.subscription(feed)).await?),
+            _ => None,
+        };
+        let opened = self.open(document.as_ref().map(|it| &it.validators)).await?;
+        match (opened, known_feed, document) {
+            (Opened::NotModified(headers), Some(feed), Some(stand)) => {
                 info!(feed, "the document has not changed since it was handled");
-                let opened = FirstAnswer::NotModified(validators, headers);
-                Ok(self.begun_document(self.subscription(&feed), place, opened))
+                let opened = FirstAnswer::NotModified(stand.validators.clone(), headers);
+                Ok(self.begun_document(self.subscription(&feed), stand, opened))
             }
             (Opened::Feed(feed), known_feed, _) => self.begin_feed(feed, known_feed).await,
             (Opened::Document(document), known_feed, _) => {
@@ -105,17 +125,22 @@ impl Beginning<'_> {
         let subscription = self.subscription(&feed.id);
         let present = feed.incarnation.clone();
         let head = feed.head;
-        let reader = |feed, place: &Place| {
+        let reader = |feed, position, last| {
             let (client, url) = (self.client.clone(), self.url.clone());
-            FeedReader::new(client, url, feed, place.position, place.last.clone())
+            FeedReader::new(client, url, feed, position, last, Interest::everything())
         };
         let stored = self.find(&subscription, known_feed.as_deref()).await?;
-        let (place, reader) = match stored {
+        let stand = match stored {
             Some(place) => {
-                self.check_incarnation(&place, &present)?;
-                info!(feed = feed.id, position = %place.position, %head, "going on");
-                let reader = reader(feed, &place);
-                (place, reader)
+                let stand = self.stand(&subscription).await?;
+                self.check_incarnation(&place, stand.position, &present)?;
+                info!(feed = feed.id, position = %stand.position, %head, "going on");
+                // What lies before the position is looked at when reading goes on there.
+                if let Some(last) = stand.last.clone().filter(|it| it.position > stand.position) {
+                    let mut reader = reader(feed.clone(), last.position, Some(last));
+                    self.verify(&mut reader).await?;
+                }
+                stand
             }
             None => {
                 let position = match self.start {
@@ -129,18 +154,60 @@ impl Beginning<'_> {
                     last: None,
                     validators: Validators::default(),
                 };
-                let mut reader = reader(feed, &place);
+                let mut reader = reader(feed.clone(), position, None);
                 place.last = self.learn_last(&mut reader).await?;
-                let place = self.store_beginning(&subscription, place, &[], &[]).await?;
-                (place, reader)
+                self.store_beginning(&subscription, place, &[], &[]).await?;
+                self.stand(&subscription).await?
             }
         };
-        Ok(Begun { subscription, place, source: Source::Feed(Box::new(reader)), head })
+        let Stand { shards, position, .. } = stand;
+        let (client, url) = (self.client.clone(), self.url.clone());
+        let sources = Sources::Feed(Box::new(FeedSource { client, url, feed }));
+        Ok(Begun { subscription, shards, position, sources, head })
+    }
+
+    /// Makes sure that the last event of all shards is still what it was.
+    async fn verify(&self, reader: &mut FeedReader) -> Result<(), ReadingEnded> {
+        let mut tries = Tries::new(self.patience);
+        loop {
+            let result = reader.verify().await;
+            if tries.settle(result).await?.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Where the shards of a subscription stand that has begun. They are made now if it has none.
+    async fn stand(&self, subscription: &Subscription) -> Result<Stand, ConsumerError> {
+        let place = self.store.find(subscription).await?;
+        let is_feed = place.is_some_and(|place| place.incarnation.is_some());
+        let wanted = self.shards.filter(|_| is_feed);
+        let count = match wanted {
+            Some(count) => count,
+            None if is_feed => ShardCount::default(),
+            // Its entries have no order but that in which they were found.
+            None => ShardCount::ONE,
+        };
+        let mut found = self.store.shards(subscription).await?;
+        if found.is_empty() {
+            self.store.cut(subscription, count).await?;
+            found = self.store.shards(subscription).await?;
+        }
+        let shards = u16::try_from(found.len()).ok().and_then(ShardCount::new).unwrap_or(count);
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != shards) {
+            return Err(ConsumerError::Shards { group: self.group.to_owned(), shards, wanted });
+        }
+        let position = found.iter().map(|shard| shard.place.position).min().unwrap_or_default();
+        let validators = found.first().map(|it| it.place.validators.clone()).unwrap_or_default();
+        let lasts = found.into_iter().filter_map(|shard| shard.place.last);
+        let last = lasts.max_by_key(|last| last.position);
+        Ok(Stand { shards, position, last, validators })
     }
 
     fn check_incarnation(
         &self,
         place: &Place,
+        position: Position,
         present: &feed_protocol::Incarnation,
     ) -> Result<(), Discontinuity> {
         let url = self.url.to_string();
@@ -150,7 +217,7 @@ impl Beginning<'_> {
                 url,
                 stored: stored.clone(),
                 present: Some(present.clone()),
-                position: place.position,
+                position,
             }),
             None => Err(Discontinuity::OtherKind { url, positions: true }),
         }
@@ -166,11 +233,8 @@ impl Beginning<'_> {
         if document.document.archive {
             warn!(feed, "the document says that it is an archive, which never changes");
         }
-        let place = match self.find(&subscription, known_feed.as_deref()).await? {
-            Some(place) if place.incarnation.is_none() => {
-                info!(feed, handled = %place.position, "going on");
-                place
-            }
+        match self.find(&subscription, known_feed.as_deref()).await? {
+            Some(place) if place.incarnation.is_none() => info!(feed, "going on"),
             Some(_) => {
                 let url = self.url.to_string();
                 return Err(Discontinuity::OtherKind { url, positions: false }.into());
@@ -182,11 +246,12 @@ impl Beginning<'_> {
                     Start::Now => (as_seen(&document), self.archive_before(&document)),
                 };
                 self.store_beginning(&subscription, Place::default(), &seen, page.as_slice())
-                    .await?
+                    .await?;
             }
-        };
+        }
+        let stand = self.stand(&subscription).await?;
         let opened = FirstAnswer::Document(Box::new(document));
-        Ok(self.begun_document(subscription, place, opened))
+        Ok(self.begun_document(subscription, stand, opened))
     }
 
     /// The newest archive of a document, as if it had been handled.
@@ -201,7 +266,7 @@ impl Beginning<'_> {
     fn begun_document(
         &self,
         subscription: Subscription,
-        place: Place,
+        stand: Stand,
         opened: FirstAnswer,
     ) -> Begun {
         let document = DocumentPlace {
@@ -211,9 +276,9 @@ impl Beginning<'_> {
             subscription: subscription.clone(),
             settings: self.documents,
         };
-        let source = Source::Document(Box::new(DocumentReader::new(document, opened)));
-        let head = place.position;
-        Begun { subscription, place, source, head }
+        let sources = Sources::Document { place: Box::new(document), opened: Some(opened) };
+        let Stand { shards, position, .. } = stand;
+        Begun { subscription, shards, position, sources, head: position }
     }
 
     /// Where the subscription stands in the feed that is at the address now. Another feed must
@@ -246,13 +311,11 @@ impl Beginning<'_> {
         place: Place,
         seen: &[SeenEntry],
         pages: &[Page],
-    ) -> Result<Place, ConsumerError> {
-        if self.store.begin(subscription, self.url.as_str(), &place, seen, pages).await? {
-            return Ok(place);
+    ) -> Result<(), ConsumerError> {
+        let url = self.url.as_str();
+        if !self.store.begin(subscription, url, &place, seen, pages).await? {
+            info!("another worker has begun the subscription at the same time");
         }
-        Err(ConsumerError::MovedElsewhere {
-            group: subscription.group.clone(),
-            feed: subscription.feed.clone(),
-        })
+        Ok(())
     }
 }

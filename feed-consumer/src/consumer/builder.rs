@@ -9,13 +9,16 @@ use url::Url;
 use super::Consumer;
 use crate::cursor::Window;
 use crate::handler::{Handler, Work};
+use crate::lease::LeaseSettings;
 use crate::reading::Pace;
 use crate::reading::client::Client;
 use crate::reading::client::options::HttpOptions;
 use crate::reading::document::settings::{DocumentSettings, Updates, Vanished};
+use crate::reading::outlook::Outlook;
 use crate::schedule::Schedule;
 use crate::schedule::backoff::Backoff;
 use crate::schedule::failures::{Patience, Retry};
+use crate::shard::ShardCount;
 use crate::store::location::CursorDatabase;
 use crate::worker::{Batching, Manner, Progress};
 
@@ -92,6 +95,10 @@ pub struct ConsumerBuilder<H> {
     schedule: Schedule,
     until_idle: bool,
     documents: DocumentSettings,
+    shards: Option<ShardCount>,
+    workers: u16,
+    concurrency: usize,
+    lease: Duration,
     window: Window,
     batching: Batching,
     deadline: Option<Option<Duration>>,
@@ -113,6 +120,10 @@ impl ConsumerBuilder<()> {
             schedule: Schedule::Live,
             until_idle: false,
             documents: DocumentSettings::default(),
+            shards: None,
+            workers: 1,
+            concurrency: 1,
+            lease: LeaseSettings::default().lease,
             window: Window::default(),
             batching: Batching::default(),
             deadline: None,
@@ -170,8 +181,51 @@ impl<H> ConsumerBuilder<H> {
         self
     }
 
-    /// How much may be handled before the cursor moves past it, and may be handled again after a
-    /// crash: 100 events and 100 ms, if not set. The cursor does not move within a batch, so there
+    /// Into how many shards a new subscription is cut, so that workers can share it: every worker
+    /// that runs with the same group, feed and database takes its part of them. Events of one
+    /// subject are in one shard, and handled in order, one after the other. With one shard
+    /// ([`ShardCount::ONE`]) all events are, by one worker at a time. 64, if not set; fixed at the
+    /// first start, and a start that says another number is refused. A document of other software
+    /// is always one shard.
+    #[must_use]
+    pub const fn shards(mut self, count: ShardCount) -> Self {
+        self.shards = Some(count);
+        self
+    }
+
+    /// How many workers this process counts for, which share what it reads: it takes so many
+    /// workers' part of the shards, and handles so many events at a time, each of another shard.
+    /// 1, if not set; 0 means 1.
+    #[must_use]
+    pub const fn workers(mut self, count: u16) -> Self {
+        self.workers = if count == 0 { 1 } else { count };
+        self
+    }
+
+    /// How many events each worker handles at a time, each of another shard; with
+    /// [`batch`](Self::batch), how many batches. With 1, events are handled in the order of the
+    /// feed, but for those that are tried again. 1, if not set; 0 means 1.
+    ///
+    /// Handlers run in one task: they wait at the same time, and do not compute at the same time.
+    /// On SQLite one transaction writes at a time, whatever this says.
+    #[must_use]
+    pub const fn concurrency(mut self, count: usize) -> Self {
+        self.concurrency = if count == 0 { 1 } else { count };
+        self
+    }
+
+    /// How long a worker holds its shards after each renewal, and so how long they stand still
+    /// when it dies or loses the database. On the same machine a worker whose process has ended is
+    /// noticed at once. Transactional handlers have a third of it. 15 seconds, if not set; at least
+    /// a second.
+    #[must_use]
+    pub const fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// How much of a shard may be handled before its cursor moves past it, and may be handled again
+    /// after a crash: 100 events and 100 ms, if not set. The cursor does not move within a batch, so there
     /// it may be one batch more. Transactional handlers do not need it: their cursor moves with
     /// them.
     #[must_use]
@@ -195,7 +249,8 @@ impl<H> ConsumerBuilder<H> {
 
     /// How long the handling of an event may take, or of several at once. One that takes longer is
     /// dropped, and counts as a failed try; in a transaction, what it wrote is rolled back. No
-    /// limit if `None`. A minute for closures and no limit for a [`Handler`], if not set.
+    /// limit if `None`. A minute for closures and no limit for a [`Handler`], if not set. In a
+    /// transaction at most a third of the [`lease`](Self::lease), and that if not set.
     #[must_use]
     pub const fn deadline(mut self, limit: Option<Duration>) -> Self {
         self.deadline = Some(limit);
@@ -283,6 +338,10 @@ impl<H> ConsumerBuilder<H> {
             schedule,
             until_idle,
             documents,
+            shards,
+            workers,
+            concurrency,
+            lease,
             window,
             batching,
             deadline,
@@ -302,6 +361,10 @@ impl<H> ConsumerBuilder<H> {
             schedule,
             until_idle,
             documents,
+            shards,
+            workers,
+            concurrency,
+            lease,
             window,
             batching,
             deadline,
@@ -352,24 +415,41 @@ impl<H: Work> ConsumerBuilder<H> {
             None
         });
         let patience = Patience { backoff: self.backoff, give_up_after, failures: None };
-        let deadline = self.deadline.unwrap_or_else(|| self.handler.default_deadline());
+        let lease = self.lease.min(LONGEST);
+        if lease < LeaseSettings::SHORTEST {
+            let shortest = humantime::format_duration(LeaseSettings::SHORTEST);
+            return Err(ConfigError::new("lease", format!("it lasts {shortest} or longer")));
+        }
+        let deadline = self.deadline.unwrap_or_else(|| self.handler.default_deadline(lease));
+        self.handler
+            .check_deadline(deadline, lease)
+            .map_err(|message| ConfigError::new("deadline", message))?;
         let Batching { events, time } = self.batching;
+        let window = self.window;
         let manner = Manner {
             batching: Batching { events, time: time.min(LONGEST) },
+            concurrency: self.concurrency.saturating_mul(usize::from(self.workers)),
+            window: Window { events: window.events, time: window.time.min(LONGEST) },
             retry: self.retry.map_or(patience, Patience::from),
             deadline: deadline.map(|limit| limit.min(LONGEST)),
             patience,
         };
-        let Window { events, time } = self.window;
         Ok(Consumer {
             client,
             url,
             group,
             database,
             start: self.start,
-            pace: Pace { schedule: self.schedule, until_idle: self.until_idle, patience },
+            pace: Pace {
+                schedule: self.schedule,
+                until_idle: self.until_idle,
+                patience,
+                outlook: Outlook::default(),
+            },
             documents: self.documents,
-            window: Window { events, time: time.min(LONGEST) },
+            shards: self.shards,
+            workers: self.workers,
+            lease,
             manner,
             grace: self.grace.min(LONGEST),
             handler: self.handler,

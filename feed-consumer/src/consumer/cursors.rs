@@ -3,8 +3,10 @@
 //! # Layout
 //!
 //! - [`moving`]: where to, and what that means for events
+//! - [`status`]: how a subscription and its workers are doing
 
 mod moving;
+mod status;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,19 +22,18 @@ use crate::reading::client::options::HttpOptions;
 use crate::reading::error::{Discontinuity, ReadError};
 use crate::reading::opening::{OpenFeed, Opened, open};
 use crate::store::location::CursorDatabase;
+use crate::store::shards::Shard;
 use crate::store::{CursorStore, Kept, StoreError};
 
 pub use moving::{InvalidMoveTo, MoveTo, PlannedMove};
+pub use status::{ShardStatus, Status, WorkerStatus};
 
 /// How long a feed may take to say where it ends.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// The cursors of a database, to look at and to move by hand.
 ///
-/// A consumer that runs meanwhile is not told: it notices at its next event that its cursor was
-/// moved by somebody else, and ends with [`ConsumerError::MovedElsewhere`].
-///
-/// [`ConsumerError::MovedElsewhere`]: crate::ConsumerError::MovedElsewhere
+/// A cursor is not moved while a worker has leases on it: stop its workers first.
 #[derive(Debug)]
 pub struct Cursors {
     store: Arc<dyn CursorStore>,
@@ -42,6 +43,7 @@ pub struct Cursors {
 #[derive(Debug, Clone)]
 pub struct KeptCursor {
     kept: Kept,
+    shards: Vec<Shard>,
     /// Where to read the feed.
     url: Option<Url>,
     http: HttpOptions,
@@ -88,6 +90,15 @@ pub enum CursorsError {
         /// Where the feed ends.
         head: Position,
     },
+    /// Workers have leases on it.
+    #[error(
+        "{workers} handles its events now: stop it and try again, or wait until its lease ends if \
+         it cannot be reached"
+    )]
+    Held {
+        /// Which, by machine and process.
+        workers: String,
+    },
     /// The cursor has moved since it was looked at.
     #[error("the cursor has moved meanwhile, and was left alone: stop the consumer, and try again")]
     MovedMeanwhile,
@@ -121,8 +132,12 @@ impl Cursors {
     ///
     /// When the database fails.
     pub async fn list(&self) -> Result<Vec<KeptCursor>, CursorsError> {
-        let kept = self.store.list().await?;
-        Ok(kept.into_iter().map(KeptCursor::new).collect())
+        let mut cursors = Vec::new();
+        for kept in self.store.list().await? {
+            let shards = self.store.shards(&kept.subscription).await?;
+            cursors.push(KeptCursor::new(kept, shards));
+        }
+        Ok(cursors)
     }
 
     /// The cursor of a group in a feed, which is named by its address or its id. If several feeds
@@ -166,9 +181,9 @@ impl Cursors {
 }
 
 impl KeptCursor {
-    fn new(kept: Kept) -> Self {
+    fn new(kept: Kept, shards: Vec<Shard>) -> Self {
         let url = kept.url.parse().ok();
-        Self { kept, url, http: HttpOptions::default() }
+        Self { kept, shards, url, http: HttpOptions::default() }
     }
 
     /// How its feed is asked where it ends. A database holds cursors of many feeds, so a token is
@@ -197,10 +212,12 @@ impl KeptCursor {
         &self.kept.url
     }
 
-    /// The last position passed; of a document of other software, how many entries were handled.
+    /// The last position up to which every shard has come; of a document of other software, how
+    /// many entries were handled.
     #[must_use]
-    pub const fn position(&self) -> Position {
-        self.kept.place.position
+    pub fn position(&self) -> Position {
+        let lowest = self.shards.iter().map(|shard| shard.place.position).min();
+        lowest.unwrap_or(self.kept.place.position)
     }
 
     /// The life of the feed in which the position counts; `None` for a document of other software.
@@ -215,10 +232,11 @@ impl KeptCursor {
         self.kept.begun
     }
 
-    /// When the cursor last moved.
+    /// When the cursor last moved, that of any shard.
     #[must_use]
-    pub const fn moved(&self) -> DateTime<Utc> {
-        self.kept.moved
+    pub fn moved(&self) -> DateTime<Utc> {
+        let last = self.shards.iter().map(|shard| shard.moved).max();
+        last.unwrap_or(self.kept.moved)
     }
 
     /// How many positions there are behind the cursor, as the feed says now.

@@ -6,23 +6,27 @@ use chrono::{DateTime, Utc};
 use feed_protocol::event::{EventId, EventTime, EventType, Source, Subject};
 use feed_protocol::{Event, Position, Recorded};
 
+use super::handed::Handed;
+use crate::shard::{ShardNumber, Token};
+use crate::store::shards::Lease;
+
 /// What a handler is told of an event beside its data. It can be cloned cheaply, and kept.
 #[derive(Debug, Clone)]
 pub struct Context {
-    recorded: Arc<Recorded>,
+    handed: Handed,
     attempt: u32,
 }
 
 impl Context {
-    pub(super) fn new(recorded: Arc<Recorded>, attempt: u32) -> Self {
-        Self { recorded, attempt }
+    pub(super) fn new(handed: Handed, attempt: u32) -> Self {
+        Self { handed, attempt }
     }
 
     /// The event's place in the feed; of a document of other software, its number among the
     /// entries that were handled.
     #[must_use]
     pub fn position(&self) -> Position {
-        self.recorded.position
+        self.handed.recorded.position
     }
 
     /// The event's id, together with the [`source`](Self::source) unique in the feed.
@@ -58,19 +62,33 @@ impl Context {
     /// When the feed accepted it.
     #[must_use]
     pub fn updated(&self) -> DateTime<Utc> {
-        self.recorded.updated
+        self.handed.recorded.updated
     }
 
     /// The whole event, with its extensions and its data as bytes.
     #[must_use]
     pub fn event(&self) -> &Event {
-        &self.recorded.event
+        &self.handed.recorded.event
     }
 
     /// The event with its place in the feed.
     #[must_use]
     pub fn recorded(&self) -> &Arc<Recorded> {
-        &self.recorded
+        &self.handed.recorded
+    }
+
+    /// The shard of its subject; 0 of a document of other software.
+    #[must_use]
+    pub fn shard(&self) -> ShardNumber {
+        self.handed.lease.shard
+    }
+
+    /// The token of this worker's hold on the shard. A system outside can refuse what comes under a
+    /// lower token than it has seen of the same shard: that is of a worker which has lost its hold
+    /// and has not noticed yet.
+    #[must_use]
+    pub fn token(&self) -> Token {
+        self.handed.lease.token
     }
 
     /// Which try this is since the subscription started: 1 for the first. An event that was tried
@@ -86,18 +104,29 @@ impl Context {
 #[derive(Debug, Clone)]
 pub struct BatchContext {
     events: Arc<[Arc<Recorded>]>,
+    leases: Arc<[Lease]>,
     attempt: u32,
 }
 
 impl BatchContext {
-    pub(super) fn new(events: Arc<[Arc<Recorded>]>, attempt: u32) -> Self {
-        Self { events, attempt }
+    pub(super) fn new(events: &[Handed], attempt: u32) -> Self {
+        Self {
+            events: events.iter().map(|it| Arc::clone(&it.recorded)).collect(),
+            leases: events.iter().map(|it| it.lease).collect(),
+            attempt,
+        }
     }
 
     /// The events, oldest first; at least one.
     #[must_use]
     pub fn events(&self) -> &[Arc<Recorded>] {
         &self.events
+    }
+
+    /// The shard of each event, and the token of this worker's hold on it, as
+    /// [`Context::shard`] and [`Context::token`].
+    pub fn shards(&self) -> impl ExactSizeIterator<Item = (ShardNumber, Token)> {
+        self.leases.iter().map(|it| (it.shard, it.token))
     }
 
     /// Which try this is: 1 for the first. After a failure events are handled one at a time, and

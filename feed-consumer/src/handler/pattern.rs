@@ -9,6 +9,7 @@ use feed_protocol::{Event, Recorded};
 use serde::de::value::UnitDeserializer;
 use serde::de::{DeserializeOwned, value};
 
+use super::handed::Handed;
 use super::{BatchContext, Context, HandlerError};
 
 /// Which events a closure handles, and what it is given of them.
@@ -26,7 +27,7 @@ pub trait Pattern: Send + Sync {
     /// What the closure is given of these events: of one, unless it takes several at once.
     fn take(
         &self,
-        events: Vec<Arc<Recorded>>,
+        events: Vec<Handed>,
         attempt: u32,
     ) -> Result<(Self::Argument, Self::Context), HandlerError>;
 }
@@ -70,7 +71,7 @@ impl<T> fmt::Debug for TypedBatch<T> {
 }
 
 /// The one event of a portion that is not a batch.
-fn only(mut events: Vec<Arc<Recorded>>) -> Arc<Recorded> {
+fn only(mut events: Vec<Handed>) -> Handed {
     // Expect safety: portions have at least one event, and such a one has no more.
     events.pop().expect("a portion has an event")
 }
@@ -84,10 +85,10 @@ impl<T: DeserializeOwned> Pattern for Typed<T> {
         Some(&self.0)
     }
 
-    fn take(&self, events: Vec<Arc<Recorded>>, attempt: u32) -> Result<(T, Context), HandlerError> {
-        let recorded = only(events);
-        let data = data(&recorded.event).map_err(HandlerError::permanent)?;
-        Ok((data, Context::new(recorded, attempt)))
+    fn take(&self, events: Vec<Handed>, attempt: u32) -> Result<(T, Context), HandlerError> {
+        let handed = only(events);
+        let data = data(&handed.recorded.event).map_err(HandlerError::permanent)?;
+        Ok((data, Context::new(handed, attempt)))
     }
 }
 
@@ -102,12 +103,12 @@ impl<T: DeserializeOwned> Pattern for TypedBatch<T> {
 
     fn take(
         &self,
-        events: Vec<Arc<Recorded>>,
+        events: Vec<Handed>,
         attempt: u32,
     ) -> Result<(Vec<T>, BatchContext), HandlerError> {
-        let data: Result<Vec<T>, _> = events.iter().map(|it| data(&it.event)).collect();
+        let data: Result<Vec<T>, _> = events.iter().map(|it| data(&it.recorded.event)).collect();
         let data = data.map_err(HandlerError::permanent)?;
-        Ok((data, BatchContext::new(events.into(), attempt)))
+        Ok((data, BatchContext::new(&events, attempt)))
     }
 }
 
@@ -122,11 +123,11 @@ impl Pattern for Any {
 
     fn take(
         &self,
-        events: Vec<Arc<Recorded>>,
+        events: Vec<Handed>,
         attempt: u32,
     ) -> Result<(Arc<Recorded>, Context), HandlerError> {
-        let recorded = only(events);
-        Ok((Arc::clone(&recorded), Context::new(recorded, attempt)))
+        let handed = only(events);
+        Ok((Arc::clone(&handed.recorded), Context::new(handed, attempt)))
     }
 }
 
@@ -141,11 +142,11 @@ impl Pattern for AnyBatch {
 
     fn take(
         &self,
-        events: Vec<Arc<Recorded>>,
+        events: Vec<Handed>,
         attempt: u32,
     ) -> Result<(Vec<Arc<Recorded>>, BatchContext), HandlerError> {
-        let context = BatchContext::new(events.clone().into(), attempt);
-        Ok((events, context))
+        let context = BatchContext::new(&events, attempt);
+        Ok((events.into_iter().map(|it| it.recorded).collect(), context))
     }
 }
 

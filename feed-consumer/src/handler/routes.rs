@@ -4,11 +4,11 @@
 //! `Send` exactly if what the closures do is: the compiler looks where a consumer is spawned.
 
 use std::fmt;
-use std::sync::Arc;
 
 use feed_protocol::Recorded;
 
 use super::HandlerError;
+use super::handed::Handed;
 use super::pattern::Pattern;
 use crate::store::transaction::{Database, Tx};
 
@@ -66,7 +66,7 @@ pub trait Routes<E>: Send + Sync {
         &self,
         found: Found,
         environment: E,
-        events: Vec<Arc<Recorded>>,
+        events: Vec<Handed>,
         attempt: u32,
     ) -> impl Future<Output = Result<(), HandlerError>>;
 }
@@ -83,13 +83,7 @@ impl<E> Routes<E> for () {
         Vec::new()
     }
 
-    async fn call(
-        &self,
-        _: Found,
-        _: E,
-        _: Vec<Arc<Recorded>>,
-        _: u32,
-    ) -> Result<(), HandlerError> {
+    async fn call(&self, _: Found, _: E, _: Vec<Handed>, _: u32) -> Result<(), HandlerError> {
         unreachable!("what is not found is not called")
     }
 }
@@ -135,7 +129,7 @@ where
         &self,
         found: Found,
         environment: E,
-        events: Vec<Arc<Recorded>>,
+        events: Vec<Handed>,
         attempt: u32,
     ) -> Result<(), HandlerError> {
         if found.number == Self::COUNT {
@@ -148,13 +142,18 @@ where
 }
 
 /// How many of the first events go together to one closure, and to which; `None` if to none.
-pub(super) fn run<E>(routes: &impl Routes<E>, events: &[Arc<Recorded>]) -> (usize, Option<Found>) {
-    let find = |event: &Arc<Recorded>| routes.find(event.event.event_type().as_str());
+pub(super) fn run<E>(routes: &impl Routes<E>, events: &[Handed]) -> (usize, Option<Found>) {
+    let find = |event: &Handed| find(routes, &event.recorded);
     let Some(found) = events.first().map(find) else { return (0, None) };
     match found {
         Some(Found { is_batch: false, .. }) => (1, found),
         _ => (events.iter().take_while(|event| find(event) == found).count(), found),
     }
+}
+
+/// The closure for an event.
+pub(super) fn find<E>(routes: &impl Routes<E>, event: &Recorded) -> Option<Found> {
+    routes.find(event.event.event_type().as_str())
 }
 
 /// What is wrong with closures that contradict each other.

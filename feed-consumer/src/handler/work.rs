@@ -2,23 +2,21 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::time::Duration;
 
 use feed_protocol::Recorded;
 use tokio::time::timeout;
 
+use super::handed::Handed;
 use super::routes::{self, Found, Route, Routes};
 use super::{Handler, HandlerError};
+use crate::shard::ShardNumber;
 use crate::store::location::{Location, Opened};
 use crate::store::transaction::{Broken, Database, Open, Transactions, Tx};
 use crate::store::{Advance, StoreError};
 
 /// How long closures may take for one handling, if not set.
 const DEADLINE: Duration = Duration::from_secs(60);
-
-/// How much longer than a handling a transaction may be idle.
-const IDLE_MARGIN: Duration = Duration::from_secs(5);
 
 /// What a [`Consumer`](crate::Consumer) can run: a [`Handler`], or the closures that
 /// [`on`](crate::ConsumerBuilder::on) and its like have named.
@@ -28,8 +26,7 @@ impl<W: sealed::Work> Work for W {}
 
 pub(crate) mod sealed {
     use super::{
-        Arc, Attempt, Duration, Failed, HandlerError, Location, Opened, Portion, Recorded,
-        StoreError,
+        Attempt, Duration, Failed, Handed, HandlerError, Location, Opened, Recorded, StoreError,
     };
 
     /// Kept to ourselves, since it is how the worker goes about it.
@@ -40,8 +37,13 @@ pub(crate) mod sealed {
         /// Whether the cursor moves in the transactions of handlers.
         const IS_TRANSACTIONAL: bool;
 
-        /// How long a handling may take, if the user says nothing.
-        fn default_deadline(&self) -> Option<Duration>;
+        /// How long a handling may take under leases of this length, if the user says nothing.
+        fn default_deadline(&self, lease: Duration) -> Option<Duration>;
+
+        /// What is wrong with a deadline, under leases of this length.
+        fn check_deadline(&self, _: Option<Duration>, _: Duration) -> Result<(), String> {
+            Ok(())
+        }
 
         /// What contradicts itself.
         fn check(&self) -> Result<(), String> {
@@ -53,18 +55,23 @@ pub(crate) mod sealed {
             Ok(())
         }
 
-        /// What begins transactions in this database.
+        /// What begins transactions in this database, each of which may be idle for this long.
         fn transactions(
             &self,
             opened: &Opened,
-            deadline: Option<Duration>,
+            idle: Duration,
         ) -> Result<Self::Transactions, StoreError>;
 
         /// Whether it does anything with an event.
         fn takes(&self, event: &Recorded) -> bool;
 
-        /// How many of the first of these events are done together.
-        fn portion(&self, events: &[Arc<Recorded>]) -> Portion;
+        /// Whether an event is done together with those before it, the first of which is this.
+        fn joins(&self, first: &Recorded, next: &Recorded) -> bool;
+
+        /// Whether there is nothing to do with a portion of events that were [joined](Self::joins).
+        fn passes_over(&self, portion: &[Handed]) -> bool {
+            !portion.iter().any(|event| self.takes(&event.recorded))
+        }
 
         /// Does a portion, once.
         fn attempt(
@@ -78,20 +85,11 @@ pub(crate) mod sealed {
     }
 }
 
-/// The first of some events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Portion {
-    /// So many of them are done together.
-    Together(usize),
-    /// There is nothing to do with so many of them.
-    PassedOver(usize),
-}
-
 /// One try to do a portion of events.
 #[derive(Debug)]
 pub struct Attempt {
-    pub(crate) events: Vec<Arc<Recorded>>,
-    /// How the cursor moves, where that is part of it.
+    pub(crate) events: Vec<Handed>,
+    /// How the cursors of their shards move, where that is part of it.
     pub(crate) advance: Option<Advance>,
     /// 1 for the first.
     pub(crate) number: u32,
@@ -108,14 +106,19 @@ pub enum Failed {
     Begin(StoreError),
     /// Whether it was committed is unknown.
     Commit(StoreError),
-    /// The cursor does not stand where it was left.
-    MovedElsewhere,
+    /// Other workers have these shards now. Nothing was committed.
+    Fenced(Vec<ShardNumber>),
 }
 
 impl From<HandlerError> for Failed {
     fn from(error: HandlerError) -> Self {
         Self::Handler(error)
     }
+}
+
+/// How long a transaction may be in hand under leases of this length.
+fn longest_transaction(lease: Duration) -> Duration {
+    lease / 3
 }
 
 /// Lets a handler go on for so long.
@@ -136,11 +139,11 @@ impl<H: Handler> sealed::Work for H {
     type Transactions = ();
     const IS_TRANSACTIONAL: bool = false;
 
-    fn default_deadline(&self) -> Option<Duration> {
+    fn default_deadline(&self, _: Duration) -> Option<Duration> {
         None
     }
 
-    fn transactions(&self, _: &Opened, _: Option<Duration>) -> Result<(), StoreError> {
+    fn transactions(&self, _: &Opened, _: Duration) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -148,13 +151,13 @@ impl<H: Handler> sealed::Work for H {
         true
     }
 
-    fn portion(&self, _: &[Arc<Recorded>]) -> Portion {
-        Portion::Together(1)
+    fn joins(&self, _: &Recorded, _: &Recorded) -> bool {
+        false
     }
 
     async fn attempt(&self, (): &(), attempt: Attempt) -> Result<(), Failed> {
         for event in attempt.events {
-            limited(attempt.deadline, self.handle(event)).await?;
+            limited(attempt.deadline, self.handle(event.recorded)).await?;
         }
         Ok(())
     }
@@ -171,7 +174,7 @@ where
     type Transactions = ();
     const IS_TRANSACTIONAL: bool = false;
 
-    fn default_deadline(&self) -> Option<Duration> {
+    fn default_deadline(&self, _: Duration) -> Option<Duration> {
         Some(DEADLINE)
     }
 
@@ -179,18 +182,18 @@ where
         routes::check(self)
     }
 
-    fn transactions(&self, _: &Opened, _: Option<Duration>) -> Result<(), StoreError> {
+    fn transactions(&self, _: &Opened, _: Duration) -> Result<(), StoreError> {
         Ok(())
     }
 
     fn takes(&self, event: &Recorded) -> bool {
-        self.find(event.event.event_type().as_str()).is_some()
+        routes::find(self, event).is_some()
     }
 
-    fn portion(&self, events: &[Arc<Recorded>]) -> Portion {
-        match routes::run(self, events) {
-            (count, Some(_)) => Portion::Together(count),
-            (count, None) => Portion::PassedOver(count),
+    fn joins(&self, first: &Recorded, next: &Recorded) -> bool {
+        match routes::find(self, first) {
+            Some(Found { is_batch: false, .. }) => false,
+            found => routes::find(self, next) == found,
         }
     }
 
@@ -239,7 +242,7 @@ where
         &self,
         open: &Open<DB>,
         found: Found,
-        events: Vec<Arc<Recorded>>,
+        events: Vec<Handed>,
         attempt: &Attempt,
     ) -> Result<(), HandlerError> {
         let tx = open.lend().ok_or_else(|| HandlerError::permanent(Broken::Kept))?;
@@ -255,8 +258,22 @@ where
     type Transactions = Transactions<DB>;
     const IS_TRANSACTIONAL: bool = true;
 
-    fn default_deadline(&self) -> Option<Duration> {
-        Some(DEADLINE)
+    fn default_deadline(&self, lease: Duration) -> Option<Duration> {
+        Some(DEADLINE.min(longest_transaction(lease)))
+    }
+
+    /// While one worker writes to SQLite no other can renew its leases; and on PostgreSQL what a
+    /// stopped worker has locked must be free again before its leases are another's.
+    fn check_deadline(&self, deadline: Option<Duration>, lease: Duration) -> Result<(), String> {
+        let longest = longest_transaction(lease);
+        match deadline {
+            Some(deadline) if deadline <= longest => Ok(()),
+            _ => Err(format!(
+                "transactional handlers have at most a third of the lease, {}: shorten the \
+                 deadline, or lengthen the lease",
+                humantime::format_duration(longest),
+            )),
+        }
     }
 
     fn check(&self) -> Result<(), String> {
@@ -277,25 +294,20 @@ where
     fn transactions(
         &self,
         opened: &Opened,
-        deadline: Option<Duration>,
+        idle: Duration,
     ) -> Result<Transactions<DB>, StoreError> {
-        let idle = deadline.map(|it| it + IDLE_MARGIN);
-        Transactions::of(opened, idle).ok_or_else(|| StoreError::Setup {
+        Transactions::of(opened, Some(idle)).ok_or_else(|| StoreError::Setup {
             message: format!("the cursor is not in a database of {}", DB::NAME),
             source: None,
         })
     }
 
     fn takes(&self, event: &Recorded) -> bool {
-        self.routes.find(event.event.event_type().as_str()).is_some()
+        routes::find(&self.routes, event).is_some()
     }
 
-    fn portion(&self, events: &[Arc<Recorded>]) -> Portion {
-        if events.iter().any(|event| self.takes(event)) {
-            Portion::Together(events.len())
-        } else {
-            Portion::PassedOver(events.len())
-        }
+    fn joins(&self, _: &Recorded, _: &Recorded) -> bool {
+        true
     }
 
     async fn attempt(
@@ -316,8 +328,8 @@ where
         // Expect safety: the worker says so wherever the work is transactional.
         let advance = attempt.advance.expect("a transaction moves the cursor");
         match open.commit(&advance).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Failed::MovedElsewhere),
+            Ok(lost) if lost.is_empty() => Ok(()),
+            Ok(lost) => Err(Failed::Fenced(lost)),
             Err(error) => Err(Failed::Commit(error)),
         }
     }

@@ -1,5 +1,6 @@
 //! Proof that a document leaves nothing out.
 
+use feed_protocol::cloudevents::Selection;
 use feed_protocol::{Position, PositionRange, Recorded};
 
 /// Why a document cannot follow a cursor: going on would pass over events.
@@ -19,37 +20,38 @@ pub(crate) enum Gap {
     Stream { previous: Position, next: Position },
 }
 
-/// The events after the cursor, oldest first, of a document that covers a range and holds these
-/// events, oldest or newest first.
+/// The events after the cursor, oldest first, of a document that covers a range and of which this
+/// was read, oldest or newest first.
 ///
 /// Unless they are filtered, the events of a document are all positions of its range, each once.
+/// Those that were passed over are proven to be there like the others.
 pub(crate) fn after_cursor(
     cursor: Position,
     range: PositionRange,
-    mut events: Vec<Recorded>,
+    Selection { mut events, mut positions }: Selection,
     filtered: bool,
 ) -> Result<Vec<Recorded>, Gap> {
     if range.before() > cursor || range.last() < cursor {
         return Err(Gap::Elsewhere { range, cursor });
     }
-    if let [first, .., last] = &*events
-        && first.position > last.position
+    if let [first, .., last] = &*positions
+        && first > last
     {
         events.reverse();
+        positions.reverse();
     }
-    for pair in events.windows(2) {
-        let (previous, next) = (pair[0].position, pair[1].position);
+    for pair in positions.windows(2) {
+        let (previous, next) = (pair[0], pair[1]);
         if next <= previous {
             return Err(Gap::Order { previous, next });
         }
     }
-    let outside = |recorded: &&Recorded| !range.contains(recorded.position);
-    if let Some(recorded) = events.iter().find(outside) {
-        return Err(Gap::Outside { range, position: recorded.position });
+    if let Some(position) = positions.iter().copied().find(|it| !range.contains(*it)) {
+        return Err(Gap::Outside { range, position });
     }
     // In order, inside and as many as there are positions: none is missing.
-    if !filtered && events.len() as u64 != range.len() {
-        return Err(Gap::Count { range, count: events.len() });
+    if !filtered && positions.len() as u64 != range.len() {
+        return Err(Gap::Count { range, count: positions.len() });
     }
     events.retain(|recorded| recorded.position > cursor);
     Ok(events)
@@ -98,8 +100,15 @@ mod tests {
     }
 
     fn read(cursor: u64, range: &str, positions: &[u64]) -> Result<Vec<u64>, Gap> {
-        let found = after_cursor(at(cursor), range.parse().unwrap(), events(positions), false)?;
-        Ok(found.iter().map(|recorded| recorded.position.get()).collect())
+        let batch = |kept: &[u64]| Selection {
+            events: events(kept),
+            positions: positions.iter().copied().map(at).collect(),
+        };
+        let range = range.parse().unwrap();
+        let whole = after_cursor(at(cursor), range, batch(positions), false);
+        let none = after_cursor(at(cursor), range, batch(&[]), false);
+        assert_eq!(none, whole.clone().map(|_| Vec::new()), "what is passed over proves as much");
+        Ok(whole?.iter().map(|recorded| recorded.position.get()).collect())
     }
 
     #[test]
@@ -127,7 +136,7 @@ mod tests {
     #[test]
     fn a_filtered_document_may_show_less_and_nothing_else() {
         let filtered = |cursor: u64, range: &str, positions: &[u64]| {
-            after_cursor(at(cursor), range.parse().unwrap(), events(positions), true)
+            after_cursor(at(cursor), range.parse().unwrap(), events(positions).into(), true)
         };
         assert_eq!(filtered(0, "1-9", &[8, 3]).unwrap().len(), 2);
         assert_eq!(filtered(0, "1-9", &[]).unwrap().len(), 0);

@@ -109,6 +109,19 @@ impl DocumentReader {
         }
     }
 
+    /// A reader that goes on where another one has been, with the validators of the document that
+    /// was handled last.
+    pub(crate) fn again(place: DocumentPlace, validators: Validators) -> Self {
+        Self {
+            place,
+            validators,
+            fresh_for: Duration::ZERO,
+            opened: None,
+            handed_on: false,
+            progress: None,
+        }
+    }
+
     /// For how long the document stays fresh, as its server says.
     pub(crate) const fn fresh_for(&self) -> Duration {
         self.fresh_for

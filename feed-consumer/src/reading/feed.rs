@@ -35,6 +35,7 @@ use self::streamed::Following;
 use self::ways::Ways;
 use super::client::Client;
 use super::error::{Discontinuity, ReadError};
+use super::interest::{Interest, Scope};
 use super::opening::{OpenFeed, Opened, open};
 use crate::cursor::digest::last_event;
 use crate::store::{LastEvent, Validators};
@@ -46,6 +47,8 @@ pub(crate) struct FeedReader {
     url: Url,
     feed: String,
     incarnation: Incarnation,
+    /// Whose events are decoded.
+    interest: Interest,
     /// Whether only some of the events are shown.
     is_filtered: bool,
     /// The last position read.
@@ -110,8 +113,10 @@ enum Tail {
 /// Events of a feed, oldest first.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct FeedNews {
-    /// The events.
+    /// The events of the scope.
     pub(crate) events: Vec<Recorded>,
+    /// Whose events these are: what is not in it was passed over, wanted since or not.
+    pub(crate) scope: Scope,
     /// The last position covered, that of an event or not.
     pub(crate) through: Position,
     /// The newest position known.
@@ -126,12 +131,14 @@ impl FeedReader {
         feed: OpenFeed,
         position: Position,
         last: Option<LastEvent>,
+        interest: Interest,
     ) -> Self {
         Self {
             client,
             url,
             feed: feed.id.clone(),
             incarnation: feed.incarnation.clone(),
+            interest,
             is_filtered: feed.addresses.is_filtered(),
             position,
             last: Last::new(last),
@@ -205,6 +212,11 @@ impl FeedReader {
         Ok(self.last.event.clone())
     }
 
+    /// Makes sure that what was read last is still what it was.
+    pub(crate) async fn verify(&mut self) -> Result<(), ReadError> {
+        self.look().await.map(drop)
+    }
+
     async fn reconnect(&self) -> Result<Standing, ReadError> {
         let url = self.url.to_string();
         match open(&self.client, &self.url).await? {
@@ -275,7 +287,7 @@ impl FeedReader {
         self.confirm(found).await?;
         self.pages_failed = false;
         self.standing().behind = is_full_page;
-        Ok(is_news.then(|| self.passed(run.events, run.range.last(), found)))
+        Ok(is_news.then(|| self.passed(run.events, run.scope, run.range.last(), found)))
     }
 
     /// Reads the tail. With `wait`, the server may wait so long for news.
@@ -302,7 +314,7 @@ impl FeedReader {
                 let standing = self.standing();
                 standing.behind =
                     standing.feed.page_size.is_some_and(|size| run.range.len() >= size.get());
-                return Ok(Tail::News(self.passed(run.events, run.range.last(), found)));
+                return Ok(Tail::News(self.passed(run.events, run.scope, run.range.last(), found)));
             }
             Answer::Run(run) => self.standing().empty_tail = Some((position, run.validators)),
             Answer::NotModified { .. } => self.standing().empty_tail = known,
@@ -311,12 +323,22 @@ impl FeedReader {
         Ok(Tail::Nothing { took, is_held })
     }
 
-    fn passed(&mut self, events: Vec<Recorded>, through: Position, found: Found) -> FeedNews {
+    /// Events up to a position have been read; of those outside of the scope there are some.
+    fn passed(
+        &mut self,
+        mut events: Vec<Recorded>,
+        scope: Scope,
+        through: Position,
+        found: Found,
+    ) -> FeedNews {
         self.position = through;
         if let Some(recorded) = events.last() {
             self.last.replace(last_event(recorded), found);
         }
-        FeedNews { events, through, head: self.head() }
+        if !scope.is_everything() {
+            events.retain(|event| scope.wants_event(event));
+        }
+        FeedNews { events, scope, through, head: self.head() }
     }
 }
 

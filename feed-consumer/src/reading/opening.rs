@@ -35,7 +35,7 @@ pub(crate) enum Opened {
 }
 
 /// A feed with positions.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct OpenFeed {
     /// The feed's `atom:id`.
     pub(crate) id: String,

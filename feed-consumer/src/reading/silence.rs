@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::feed::Rest;
+use super::outlook::Outlook;
 use crate::schedule::Schedule;
 use crate::schedule::adaptive::Adaptive;
 use crate::schedule::timetable::{Situation, Timetable, When};
@@ -24,14 +25,17 @@ pub(super) struct Silence {
 
 impl Silence {
     /// Waits until it is time to ask again. There has been no news since `news`.
-    pub(super) async fn lasts(self, schedule: &Schedule, news: Instant) {
+    pub(super) async fn lasts(self, schedule: &Schedule, news: Instant, outlook: &Outlook) {
         let situation = Situation::since(news);
         let live = match self.live {
             Rest::For(wait) => When::After(wait),
             Rest::Seemly => LIVE.next(&situation),
         };
         let next = schedule.next(live, &situation).not_within(self.fresh_for, situation.now);
-        next.put_off().comes().await;
+        let next = next.put_off();
+        outlook.rests(next.left());
+        next.comes().await;
+        outlook.asks();
     }
 }
 
@@ -46,7 +50,9 @@ mod tests {
         let news = Instant::now();
         tokio::time::sleep(SECOND * quiet).await;
         let (schedule, begun) = (schedule.parse().unwrap(), Instant::now());
-        Silence { live, fresh_for: SECOND * fresh_for }.lasts(&schedule, news).await;
+        Silence { live, fresh_for: SECOND * fresh_for }
+            .lasts(&schedule, news, &Outlook::default())
+            .await;
         begun.elapsed().as_secs_f64()
     }
 

@@ -111,7 +111,7 @@ impl Failures {
 }
 
 /// An error and all its causes, in one line. A cause that its effect has quoted is not repeated.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -108,16 +108,28 @@ impl When {
         }
     }
 
+    /// How long it is until then.
+    pub(crate) fn left(self) -> Duration {
+        match self {
+            Self::After(wait) => wait,
+            // The distance to a time in the past is none.
+            Self::At(time) => {
+                (time - DateTime::<Utc>::from(clock::now())).to_std().unwrap_or_default()
+            }
+        }
+    }
+
     /// Waits until it is time.
     pub(crate) async fn comes(self) {
         match self {
             Self::After(wait) => sleep(wait).await,
-            Self::At(time) => {
+            Self::At(_) => {
                 sleep(SHORTEST).await;
-                // The distance to a time in the past is none.
-                while let Ok(left) = (time - DateTime::<Utc>::from(clock::now())).to_std()
-                    && !left.is_zero()
-                {
+                loop {
+                    let left = self.left();
+                    if left.is_zero() {
+                        return;
+                    }
                     sleep(left.min(LOOK)).await;
                 }
             }

@@ -1,7 +1,13 @@
 //! What every store promises, as tests that every store passes.
 //!
-//! A promise is a function of a [`Database`]. [`promises`] makes a test of each for one kind of
-//! database, and one line at the end of this file names the kind.
+//! A promise is a function of a [`Database`], and `promises!` makes a test of each for each kind of
+//! database.
+//!
+//! # Layout
+//!
+//! - [`shards`]: what is promised of shards and their cursors
+//! - [`leases`]: what is promised of leases, and of workers that compete for them
+//! - [`model`]: whatever happens, a store is what a model of it in memory is
 
 use std::sync::Arc;
 
@@ -18,10 +24,6 @@ impl Database {
         let location = CursorDatabase::from(self.url()).locate().unwrap();
         location.open().await.unwrap().cursors()
     }
-}
-
-fn advance(from: Place, to: Place, seen: Vec<SeenEntry>) -> Advance {
-    Advance { subscription: subscription(), from, to, seen }
 }
 
 fn subscription() -> Subscription {
@@ -62,35 +64,13 @@ fn strs(texts: &[String]) -> Vec<&str> {
 async fn a_place_is_read_back_as_it_was_stored_after_the_file_was_closed(database: Database) {
     let store = database.open().await;
     assert_eq!(store.find(&subscription()).await.unwrap(), None);
-    assert!(store.begin(&subscription(), "http://a/", &place(0), &[], &[]).await.unwrap());
-    assert_eq!(store.find(&subscription()).await.unwrap(), Some(place(0)));
-    assert!(store.advance(&advance(place(0), place(7), Vec::new())).await.unwrap());
+    assert!(store.begin(&subscription(), "http://a/", &place(7), &[], &[]).await.unwrap());
+    assert!(!store.begin(&subscription(), "http://b/", &place(5), &[], &[]).await.unwrap());
+    assert_eq!(store.find(&subscription()).await.unwrap(), Some(place(7)));
     store.close().await;
     assert!(store.find(&subscription()).await.is_err());
     let store = database.open().await;
     assert_eq!(store.find(&subscription()).await.unwrap(), Some(place(7)));
-}
-
-async fn of_two_processes_that_move_a_cursor_the_second_is_told(database: Database) {
-    let one = database.open().await;
-    let two = database.open().await;
-    assert!(one.begin(&subscription(), "http://a/", &place(0), &[], &[]).await.unwrap());
-    assert!(!two.begin(&subscription(), "http://a/", &place(5), &[], &[]).await.unwrap());
-    assert!(one.advance(&advance(place(0), place(3), Vec::new())).await.unwrap());
-    assert!(!two.advance(&advance(place(0), place(9), seen(0..1))).await.unwrap());
-    assert_eq!(two.find(&subscription()).await.unwrap(), Some(place(3)));
-    assert!(two.seen(&subscription(), &["tag:a,2026:0"]).await.unwrap().is_empty());
-    // The transactions that did nothing hold no lock.
-    assert!(one.advance(&advance(place(3), place(4), Vec::new())).await.unwrap());
-}
-
-async fn a_cursor_moves_neither_back_nor_in_another_incarnation(database: Database) {
-    let store = database.open().await;
-    store.begin(&subscription(), "http://a/", &place(5), &[], &[]).await.unwrap();
-    assert!(!store.advance(&advance(place(5), place(4), Vec::new())).await.unwrap());
-    let other = Place { incarnation: Some("other".parse().unwrap()), ..place(5) };
-    assert!(!store.advance(&advance(other, place(6), Vec::new())).await.unwrap());
-    assert_eq!(store.find(&subscription()).await.unwrap(), Some(place(5)));
 }
 
 async fn the_feed_at_an_address_is_the_groups_own(database: Database) {
@@ -107,7 +87,7 @@ async fn entries_are_forgotten_only_when_they_are_out_of_the_document_and_many(d
     let store = database.open().await;
     let subscription = subscription();
     store.begin(&subscription, "http://a/", &place(0), &seen(0..4), &[]).await.unwrap();
-    store.advance(&advance(place(0), place(4), seen(4..8))).await.unwrap();
+    store.advance_shards(&subscription, &[], &seen(4..8)).await.unwrap();
     let all = entries(0..10);
     let found = store.seen(&subscription, &strs(&all)).await.unwrap();
     let known = |iri| (iri, Some(updated()));
@@ -129,7 +109,7 @@ async fn an_entry_is_remembered_as_it_was_when_it_was_handled_last(database: Dat
     assert!(store.has_seen(&subscription).await.unwrap());
     let later = updated() + chrono::Duration::seconds(1);
     let changed = SeenEntry { iri: entries(1..2).remove(0), updated: later };
-    store.advance(&advance(place(0), place(1), vec![changed])).await.unwrap();
+    store.advance_shards(&subscription, &[], &[changed]).await.unwrap();
     let found = store.seen(&subscription, &strs(&entries(0..2))).await.unwrap();
     assert_eq!(found["tag:a,2026:0"], Some(updated()));
     assert_eq!(found["tag:a,2026:1"], Some(later));
@@ -174,38 +154,6 @@ async fn of_programs_that_start_at_once_one_makes_the_tables(database: Database)
     programs.join_all().await;
 }
 
-async fn where_a_cursor_stands_is_known_once_nobody_is_moving_it(database: Database) {
-    let one = database.open().await;
-    let two = database.open().await;
-    one.begin(&subscription(), "http://a/", &place(0), &[], &[]).await.unwrap();
-    assert!(one.advance(&advance(place(0), place(3), Vec::new())).await.unwrap());
-    assert_eq!(two.find_settled(&subscription()).await.unwrap(), Some(place(3)));
-    assert!(one.advance(&advance(place(3), place(4), Vec::new())).await.unwrap());
-}
-
-async fn a_dropped_move_is_done_or_not_and_holds_no_lock(database: Database) {
-    let one = database.open().await;
-    one.begin(&subscription(), "http://a/", &place(0), &[], &[]).await.unwrap();
-    let mut stands = place(0);
-    for position in 1..40 {
-        let moving = advance(stands.clone(), place(position), seen(0..1));
-        for _ in 0..2 {
-            // Polled a few times, and dropped.
-            let mut moved = std::pin::pin!(one.advance(&moving));
-            for _ in 0..position {
-                if futures_util::poll!(moved.as_mut()).is_ready() {
-                    break;
-                }
-                tokio::task::yield_now().await;
-            }
-        }
-        let found = one.find_settled(&subscription()).await.unwrap().unwrap();
-        assert!(found == stands || found == place(position), "{found:?}");
-        stands = found;
-    }
-    assert!(one.advance(&advance(stands, place(99), Vec::new())).await.unwrap());
-}
-
 async fn a_cursor_is_put_elsewhere_by_hand_and_forgotten(database: Database) {
     let store = database.open().await;
     assert!(store.list().await.unwrap().is_empty());
@@ -222,6 +170,7 @@ async fn a_cursor_is_put_elsewhere_by_hand_and_forgotten(database: Database) {
     assert!(store.seen(&subscription(), &strs(&entries(0..1))).await.unwrap().is_empty());
 }
 
+/// Makes a test of each promise, for each kind of database.
 macro_rules! promises {
     (of $name:ident: $($promise:ident),+ $(,)?) => {
         mod $name {
@@ -233,23 +182,23 @@ macro_rules! promises {
             )+
         }
     };
-    (of $name:ident) => {
-        promises! {
-            of $name:
-            a_place_is_read_back_as_it_was_stored_after_the_file_was_closed,
-            of_two_processes_that_move_a_cursor_the_second_is_told,
-            a_cursor_moves_neither_back_nor_in_another_incarnation,
-            the_feed_at_an_address_is_the_groups_own,
-            a_cursor_is_put_elsewhere_by_hand_and_forgotten,
-            entries_are_forgotten_only_when_they_are_out_of_the_document_and_many,
-            an_entry_is_remembered_as_it_was_when_it_was_handled_last,
-            pages_are_read_back_in_their_order_and_an_address_is_one_page,
-            of_programs_that_start_at_once_one_makes_the_tables,
-            where_a_cursor_stands_is_known_once_nobody_is_moving_it,
-            a_dropped_move_is_done_or_not_and_holds_no_lock,
-        }
+    ($($promise:ident),+ $(,)?) => {
+        promises! { of sqlite: $($promise),+ }
+        promises! { of postgres: $($promise),+ }
     };
 }
 
-promises!(of sqlite);
-promises!(of postgres);
+// Below the macro, which they use.
+mod leases;
+mod model;
+mod shards;
+
+promises! {
+    a_place_is_read_back_as_it_was_stored_after_the_file_was_closed,
+    the_feed_at_an_address_is_the_groups_own,
+    a_cursor_is_put_elsewhere_by_hand_and_forgotten,
+    entries_are_forgotten_only_when_they_are_out_of_the_document_and_many,
+    an_entry_is_remembered_as_it_was_when_it_was_handled_last,
+    pages_are_read_back_in_their_order_and_an_address_is_one_page,
+    of_programs_that_start_at_once_one_makes_the_tables,
+}

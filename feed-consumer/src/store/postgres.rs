@@ -8,10 +8,12 @@
 //! - [`setup`]: which database, and what is checked when it is opened
 //! - [`migrate`]: the schema and its versions
 //! - [`pages`]: the pages of feeds of other software
+//! - [`shards`]: shards, and their leases
 
 mod migrate;
 mod pages;
 pub(super) mod setup;
+pub(super) mod shards;
 
 use std::time::Duration;
 
@@ -24,7 +26,7 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool, Postgres, Transaction};
 use self::setup::PostgresOptions;
 use super::pages::{Page, SeenEntry};
 use super::row::{self, Columns};
-use super::{Advance, CursorStore, Kept, Place, Seen, StoreError, Subscription, transaction};
+use super::{CursorStore, Kept, Place, Seen, StoreError, Subscription, transaction};
 
 /// How long the database may take for anything that is asked of it here. Its own limits, of 15
 /// seconds for a statement and 5 for a lock, come first wherever it still answers.
@@ -83,23 +85,6 @@ pub(super) fn begin_for_handlers(idle: Option<Duration>) -> AssertSqlSafe<String
     AssertSqlSafe(statements)
 }
 
-/// Moves a cursor, within a transaction.
-pub(super) async fn advance(
-    connection: &mut PgConnection,
-    advance: &Advance,
-) -> Result<bool, sqlx::Error> {
-    let Advance { subscription, from, to, seen } = advance;
-    let statement = about(include_str!("postgres/sql/cursor_advance.sql"), subscription)
-        .bind(row::incarnation(from))
-        .bind(row::integer(from.position));
-    let moved = row::bind(statement, to).execute(&mut *connection).await?;
-    if moved.rows_affected() == 0 {
-        return Ok(false);
-    }
-    add_seen(connection, subscription, seen).await?;
-    Ok(true)
-}
-
 async fn add_seen(
     connection: &mut PgConnection,
     subscription: &Subscription,
@@ -137,17 +122,6 @@ impl CursorStore for PostgresStore {
             .try_map(|row| Columns::from_row(&row))
             .fetch_optional(&self.pool);
         within(found).await?.map(|found| row::place(found, subscription)).transpose()
-    }
-
-    async fn find_settled(&self, subscription: &Subscription) -> Result<Option<Place>, StoreError> {
-        let found = within(async {
-            let mut transaction = self.begin().await?;
-            about(include_str!("postgres/sql/cursor_find_settled.sql"), subscription)
-                .try_map(|row| Columns::from_row(&row))
-                .fetch_optional(&mut *transaction)
-                .await
-        });
-        found.await?.map(|found| row::place(found, subscription)).transpose()
     }
 
     async fn feed_at(&self, group: &str, url: &str) -> Result<Option<String>, StoreError> {
@@ -189,18 +163,6 @@ impl CursorStore for PostgresStore {
             .execute(&self.pool);
         within(set).await?;
         Ok(())
-    }
-
-    async fn advance(&self, to: &Advance) -> Result<bool, StoreError> {
-        let advanced = within(async {
-            let mut transaction = self.begin().await?;
-            let moved = advance(&mut transaction, to).await?;
-            if moved {
-                transaction.commit().await?;
-            }
-            Ok(moved)
-        });
-        advanced.await
     }
 
     async fn seen(
@@ -280,3 +242,6 @@ impl CursorStore for PostgresStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

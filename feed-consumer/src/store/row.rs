@@ -1,4 +1,10 @@
 //! Between a place and its columns, the same for every database.
+//!
+//! # Layout
+//!
+//! - [`shards`]: shards, workers, and what a sign of life brought
+
+pub(super) mod shards;
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -91,7 +97,7 @@ pub(super) fn kept(columns: KeptColumns) -> Result<Kept, StoreError> {
         date,
     ) = columns;
     let subscription = Subscription { group, feed };
-    let row = Row { subscription: &subscription };
+    let row = Row { table: TABLE, key: &subscription };
     let (begun, moved) = (row.time("begun", begun)?, row.time("moved", moved)?);
     let place =
         place((incarnation, position, last, source, id, digest, etag, date), &subscription)?;
@@ -100,39 +106,47 @@ pub(super) fn kept(columns: KeptColumns) -> Result<Kept, StoreError> {
 
 /// The place of a row.
 pub(super) fn place(columns: Columns, subscription: &Subscription) -> Result<Place, StoreError> {
-    let (incarnation, position, last_position, source, id, digest, etag, last_modified) = columns;
-    let row = Row { subscription };
-    let last = match last_position {
-        None => None,
-        Some(position) => {
-            let digest = digest
-                .and_then(|digest| digest.try_into().ok())
-                .ok_or_else(|| row.inconsistent("last_digest", "it is not 16 bytes"))?;
-            Some(LastEvent {
-                position: row.position("last_position", position)?,
-                source: row.parse("last_source", source.as_deref())?,
-                id: row.parse("last_id", id.as_deref())?,
-                digest: u128::from_be_bytes(digest),
-            })
-        }
-    };
-    Ok(Place {
-        incarnation: match incarnation {
-            Some(text) => Some(row.parse("incarnation", Some(&text))?),
-            None => None,
-        },
-        position: row.position("position", position)?,
-        last,
-        validators: Validators { etag, last_modified },
-    })
+    Row { table: TABLE, key: subscription }.place(columns)
 }
 
-/// A row of `feed_cursors`.
+/// The table of cursors.
+const TABLE: &str = "feed_cursors";
+
+/// A row of a table, by what people know it by.
 struct Row<'r> {
-    subscription: &'r Subscription,
+    table: &'static str,
+    key: &'r dyn Display,
 }
 
 impl Row<'_> {
+    fn place(&self, columns: Columns) -> Result<Place, StoreError> {
+        let (incarnation, position, last_position, source, id, digest, etag, last_modified) =
+            columns;
+        let last = match last_position {
+            None => None,
+            Some(position) => {
+                let digest = digest
+                    .and_then(|digest| digest.try_into().ok())
+                    .ok_or_else(|| self.inconsistent("last_digest", "it is not 16 bytes"))?;
+                Some(LastEvent {
+                    position: self.position("last_position", position)?,
+                    source: self.parse("last_source", source.as_deref())?,
+                    id: self.parse("last_id", id.as_deref())?,
+                    digest: u128::from_be_bytes(digest),
+                })
+            }
+        };
+        Ok(Place {
+            incarnation: match incarnation {
+                Some(text) => Some(self.parse("incarnation", Some(&text))?),
+                None => None,
+            },
+            position: self.position("position", position)?,
+            last,
+            validators: Validators { etag, last_modified },
+        })
+    }
+
     fn parse<T: FromStr<Err: Display>>(
         &self,
         column: &'static str,
@@ -152,11 +166,16 @@ impl Row<'_> {
         time.ok_or_else(|| self.inconsistent(column, format!("{micros} is no time")))
     }
 
+    fn number<T: TryFrom<i64>>(&self, column: &'static str, number: i64) -> Result<T, StoreError> {
+        T::try_from(number)
+            .map_err(|_| self.inconsistent(column, format!("{number} is out of bounds")))
+    }
+
     fn inconsistent(&self, column: &'static str, reason: impl Display) -> StoreError {
         StoreError::Inconsistent {
-            table: "feed_cursors",
+            table: self.table,
             column,
-            row: self.subscription.to_string(),
+            row: self.key.to_string(),
             reason: reason.to_string(),
         }
     }

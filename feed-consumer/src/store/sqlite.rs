@@ -5,31 +5,37 @@
 //! - [`setup`]: which file, and what is checked when it is opened
 //! - [`migrate`]: the schema and its versions
 //! - [`pages`]: the pages of feeds of other software
+//! - [`shards`]: shards, and their leases
+//! - [`turn`]: whose turn it is to use the connection
 
 mod migrate;
 mod pages;
 pub(crate) mod setup;
+pub(super) mod shards;
+pub(super) mod turn;
 
 use std::path::Path;
 
 use async_trait::async_trait;
 use chrono::DateTime;
 use serde_json::json;
-use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Connection, FromRow, SqlSafeStr, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
+use tokio::time::Instant;
+
+use self::turn::{Errand, Permit, Turn, Turns};
 use super::pages::{Page, SeenEntry};
 use super::row::{self, Columns};
-use super::{Advance, CursorStore, Kept, Place, Seen, StoreError, Subscription, transaction};
+use super::{CursorStore, Kept, Place, Seen, StoreError, Subscription, transaction};
 
 /// Cursors in one SQLite file.
 ///
-/// One connection, since a subscription does one thing at a time. A transaction that is dropped
-/// half way is rolled back before the connection's next use, for which see [`acquire`].
+/// One thing is done at a time: SQLite has one writer, and those who wait for it within this
+/// process do so in an order of their own; see [`turn`].
 #[derive(Debug)]
 pub(crate) struct SqliteStore {
-    pool: SqlitePool,
+    turns: Turns,
     /// Whether the connections are the user's own, and stay open.
     is_borrowed: bool,
 }
@@ -43,7 +49,8 @@ impl SqliteStore {
     pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
         let pool = setup::connect(path).await?;
         migrate::run(&pool, path).await?;
-        Ok(Self { pool, is_borrowed: false })
+        let leases = setup::connect_for_leases(path);
+        Ok(Self { turns: Turns::new(pool, leases), is_borrowed: false })
     }
 
     /// Keeps cursors in the database of these connections.
@@ -54,44 +61,48 @@ impl SqliteStore {
     pub(crate) async fn open_in(pool: SqlitePool) -> Result<Self, StoreError> {
         let options = pool.connect_options();
         migrate::run(&pool, options.get_filename()).await?;
-        Ok(Self { pool, is_borrowed: true })
+        Ok(Self { turns: Turns::new(pool.clone(), pool), is_borrowed: true })
     }
 
-    /// Its connections.
-    pub(super) fn pool(&self) -> &SqlitePool {
-        &self.pool
+    /// Who may use its connections, and when.
+    pub(super) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     /// The turn to use the connection.
-    async fn turn(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        acquire(&self.pool).await.map_err(StoreError::Unavailable)
-    }
-}
-
-/// Waits for a connection with no transaction open.
-///
-/// After some errors (a full disk, one that cannot be read) SQLite itself rolls back, and sqlx,
-/// whose own rollback then fails, goes on to count the transaction as open and begins no other.
-/// Such a connection is closed, and another one taken.
-pub(super) async fn acquire(pool: &SqlitePool) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
-    loop {
-        let connection = pool.acquire().await?;
-        // What was dropped half way was rolled back when the connection came back to the pool.
-        if !connection.is_in_transaction() {
-            return Ok(connection);
-        }
-        connection.close().await?;
+    async fn turn(&self) -> Result<Turn, StoreError> {
+        self.turns.take(Errand::Work).await.map_err(StoreError::Unavailable)
     }
 }
 
 /// Begins a transaction in which handlers write, with a savepoint that goes away with it.
 pub(super) async fn begin_for_handlers(
-    pool: &SqlitePool,
-) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    turns: &Turns,
+) -> Result<(Transaction<'static, Sqlite>, Permit), sqlx::Error> {
     let begin = Some(BEGIN.into_sql_str());
-    let mut transaction = Transaction::begin(acquire(pool).await?, begin).await?;
+    turns.give_way().await;
+    let (connection, mut permit) = turns.take(Errand::Work).await?.into_parts();
+    let mut transaction = Transaction::begin(connection, begin).await?;
+    permit.writes_from_now_on();
     sqlx::raw_sql(SAVEPOINT).execute(&mut *transaction).await?;
-    Ok(transaction)
+    Ok((transaction, permit))
+}
+
+/// Begins a transaction about leases, as soon as the write lock is free.
+async fn begin_for_leases(
+    turns: &Turns,
+) -> Result<(Transaction<'static, Sqlite>, Permit), sqlx::Error> {
+    let (mut connection, permit) = turns.take(Errand::Lease).await?.into_parts();
+    let asked = Instant::now();
+    loop {
+        match Transaction::begin(connection, Some(BEGIN.into_sql_str())).await {
+            Ok(transaction) => return Ok((transaction, permit)),
+            Err(error) if setup::is_busy(&error) && asked.elapsed() < setup::BUSY_TIMEOUT => {
+                connection = turns.lease_connection().await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Fails if the transaction that [`begin_for_handlers`] has begun is open no more: a statement
@@ -100,23 +111,6 @@ pub(super) async fn begin_for_handlers(
 pub(super) async fn check_open(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(RENEW_SAVEPOINT).execute(&mut *connection).await?;
     Ok(())
-}
-
-/// Moves a cursor, within a transaction.
-pub(super) async fn advance(
-    connection: &mut SqliteConnection,
-    advance: &Advance,
-) -> Result<bool, sqlx::Error> {
-    let Advance { subscription, from, to, seen } = advance;
-    let statement = about(include_str!("sqlite/sql/cursor_advance.sql"), subscription)
-        .bind(row::incarnation(from))
-        .bind(row::integer(from.position));
-    let moved = row::bind(statement, to).execute(&mut *connection).await?;
-    if moved.rows_affected() == 0 {
-        return Ok(false);
-    }
-    add_seen(connection, subscription, seen).await?;
-    Ok(true)
 }
 
 /// Takes the write lock at once: one that is taken later fails where another has written meanwhile.
@@ -164,11 +158,6 @@ impl CursorStore for SqliteStore {
         found.map(|found| row::place(found, subscription)).transpose()
     }
 
-    async fn find_settled(&self, subscription: &Subscription) -> Result<Option<Place>, StoreError> {
-        // A commit has been carried out, or not, when the connection is free again.
-        self.find(subscription).await
-    }
-
     async fn feed_at(&self, group: &str, url: &str) -> Result<Option<String>, StoreError> {
         sqlx::query_scalar(include_str!("sqlite/sql/cursor_feed_at.sql"))
             .bind(group)
@@ -214,23 +203,6 @@ impl CursorStore for SqliteStore {
             .await
             .map_err(StoreError::Unavailable)?;
         Ok(())
-    }
-
-    async fn advance(&self, to: &Advance) -> Result<bool, StoreError> {
-        let mut turn = self.turn().await?;
-        let advanced = async {
-            if to.seen.is_empty() {
-                // One statement is a transaction of its own, and one errand instead of three.
-                return advance(&mut turn, to).await;
-            }
-            let mut transaction = turn.begin_with(BEGIN).await?;
-            let moved = advance(&mut transaction, to).await?;
-            if moved {
-                transaction.commit().await?;
-            }
-            Ok(moved)
-        };
-        advanced.await.map_err(StoreError::Unavailable)
     }
 
     async fn seen(
@@ -317,6 +289,8 @@ impl CursorStore for SqliteStore {
             for sql in [
                 include_str!("sqlite/sql/seen_forget_all.sql"),
                 include_str!("sqlite/sql/pages_forget_all.sql"),
+                include_str!("sqlite/sql/shards_forget_all.sql"),
+                include_str!("sqlite/sql/workers_forget_all.sql"),
             ] {
                 about(sql, subscription).execute(&mut *transaction).await?;
             }
@@ -328,7 +302,9 @@ impl CursorStore for SqliteStore {
 
     async fn close(&self) {
         if !self.is_borrowed {
-            transaction::close(&self.pool).await;
+            for pool in self.turns.pools() {
+                transaction::close(pool).await;
+            }
         }
     }
 }

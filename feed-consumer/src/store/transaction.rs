@@ -5,11 +5,14 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::{PgPool, Pool, SqlitePool, Transaction};
+use sqlx::{PgPool, Pool, Transaction};
 pub use sqlx::{Postgres, Sqlite};
 
+use self::sealed::Begun;
 use super::location::{Location, Opened, Place, Store};
+use super::sqlite::turn::{Permit, Turns};
 use super::{Advance, StoreError, postgres, sqlite};
+use crate::shard::ShardNumber;
 
 /// A database in whose transactions handlers can write: [`Sqlite`] or [`Postgres`].
 pub trait Database: sealed::Kind {}
@@ -18,15 +21,20 @@ impl Database for Sqlite {}
 impl Database for Postgres {}
 
 pub(crate) mod sealed {
-    use super::{Advance, Duration, Location, Opened, Pool, StoreError, Transaction};
+    use super::{Advance, Duration, Location, Opened, ShardNumber, StoreError, Transaction};
 
     /// Kept to ourselves, since it is what the databases do, and not what callers ask for.
     pub trait Kind: sqlx::Database {
+        /// Where connections come from.
+        type Source: Clone + Send + Sync;
+        /// What a transaction keeps others from as long as it is open.
+        type Turn: Send + Sync;
+
         /// Begins a transaction that may be idle for this long.
         fn begin(
-            pool: &Pool<Self>,
+            source: &Self::Source,
             idle: Option<Duration>,
-        ) -> impl Future<Output = Result<Transaction<'static, Self>, StoreError>> + Send;
+        ) -> impl Future<Output = Result<Begun<Self>, StoreError>> + Send;
 
         /// Fails if the transaction that was begun is open no more, and what is done from now on
         /// would commit by itself.
@@ -34,11 +42,11 @@ pub(crate) mod sealed {
             connection: &mut Self::Connection,
         ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 
-        /// Moves a cursor, within a transaction.
+        /// Moves cursors, within a transaction. Returns the shards that other workers have now.
         fn advance(
             connection: &mut Self::Connection,
             advance: &Advance,
-        ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
+        ) -> impl Future<Output = Result<Vec<ShardNumber>, sqlx::Error>> + Send;
 
         /// Waits for work that goes on after a handler, within what the database may take for it.
         fn within<T: Send>(
@@ -48,17 +56,20 @@ pub(crate) mod sealed {
         /// Whether a place is one of this kind.
         fn is_at(location: &Location) -> bool;
 
-        /// The connections of a store of this kind.
-        fn pool(opened: &Opened) -> Option<&Pool<Self>>;
+        /// Where the connections of a store of this kind come from.
+        fn source(opened: &Opened) -> Option<Self::Source>;
     }
+
+    /// A transaction, and what it keeps others from.
+    pub(crate) type Begun<DB> = (Transaction<'static, DB>, <DB as Kind>::Turn);
 }
 
 impl sealed::Kind for Sqlite {
-    async fn begin(
-        pool: &SqlitePool,
-        _: Option<Duration>,
-    ) -> Result<Transaction<'static, Self>, StoreError> {
-        sqlite::begin_for_handlers(pool).await.map_err(StoreError::Unavailable)
+    type Source = Turns;
+    type Turn = Permit;
+
+    async fn begin(turns: &Turns, _: Option<Duration>) -> Result<Begun<Self>, StoreError> {
+        sqlite::begin_for_handlers(turns).await.map_err(StoreError::Unavailable)
     }
 
     async fn check_open(connection: &mut Self::Connection) -> Result<(), sqlx::Error> {
@@ -68,8 +79,9 @@ impl sealed::Kind for Sqlite {
     async fn advance(
         connection: &mut Self::Connection,
         advance: &Advance,
-    ) -> Result<bool, sqlx::Error> {
-        sqlite::advance(connection, advance).await
+    ) -> Result<Vec<ShardNumber>, sqlx::Error> {
+        let Advance { subscription, moves, seen } = advance;
+        sqlite::shards::advance_shards(connection, subscription, moves, seen).await
     }
 
     /// SQLite has its own limits: it waits for locks alone, and not for long.
@@ -83,20 +95,21 @@ impl sealed::Kind for Sqlite {
         matches!(location.0, Place::Sqlite(_) | Place::SqlitePool(_))
     }
 
-    fn pool(opened: &Opened) -> Option<&Pool<Self>> {
+    fn source(opened: &Opened) -> Option<Turns> {
         match &opened.0 {
-            Store::Sqlite(store) => Some(store.pool()),
+            Store::Sqlite(store) => Some(store.turns().clone()),
             Store::Postgres(_) => None,
         }
     }
 }
 
 impl sealed::Kind for Postgres {
-    async fn begin(
-        pool: &PgPool,
-        idle: Option<Duration>,
-    ) -> Result<Transaction<'static, Self>, StoreError> {
-        postgres::within(pool.begin_with(postgres::begin_for_handlers(idle))).await
+    type Source = PgPool;
+    type Turn = ();
+
+    async fn begin(pool: &PgPool, idle: Option<Duration>) -> Result<Begun<Self>, StoreError> {
+        let begin = pool.begin_with(postgres::begin_for_handlers(idle));
+        Ok((postgres::within(begin).await?, ()))
     }
 
     /// A transaction in which a statement has failed stays open, and takes no other.
@@ -107,8 +120,9 @@ impl sealed::Kind for Postgres {
     async fn advance(
         connection: &mut Self::Connection,
         advance: &Advance,
-    ) -> Result<bool, sqlx::Error> {
-        postgres::advance(connection, advance).await
+    ) -> Result<Vec<ShardNumber>, sqlx::Error> {
+        let Advance { subscription, moves, seen } = advance;
+        postgres::shards::advance_shards(connection, subscription, moves, seen).await
     }
 
     async fn within<T: Send>(
@@ -121,9 +135,9 @@ impl sealed::Kind for Postgres {
         matches!(location.0, Place::Postgres(_) | Place::PostgresPool(_))
     }
 
-    fn pool(opened: &Opened) -> Option<&Pool<Self>> {
+    fn source(opened: &Opened) -> Option<PgPool> {
         match &opened.0 {
-            Store::Postgres(store) => Some(store.pool()),
+            Store::Postgres(store) => Some(store.pool().clone()),
             Store::Sqlite(_) => None,
         }
     }
@@ -183,6 +197,8 @@ impl<DB: Database> fmt::Debug for Tx<DB> {
 /// A transaction, while no handler has it. Dropped, it is rolled back.
 pub(crate) struct Open<DB: Database> {
     home: Arc<Mutex<Option<Transaction<'static, DB>>>>,
+    /// The next one's when this is dropped, after the transaction.
+    _turn: DB::Turn,
 }
 
 impl<DB: Database> Open<DB> {
@@ -198,21 +214,22 @@ impl<DB: Database> Open<DB> {
         DB::check_open(&mut tx).await.map_err(Broken::Ended)
     }
 
-    /// Moves the cursor, as the last statement, and commits. `false`, and rolled back, if the
-    /// cursor does not stand where it is said to, or the transaction is gone.
+    /// Moves the cursors, as the last statement, and commits. Returns the shards that other
+    /// workers have now; if there are any, all is rolled back.
     ///
     /// # Errors
     ///
     /// [`StoreError::Unavailable`]: the outcome is unknown.
-    pub(crate) async fn commit(self, advance: &Advance) -> Result<bool, StoreError> {
+    pub(crate) async fn commit(self, advance: &Advance) -> Result<Vec<ShardNumber>, StoreError> {
         let open = self.home.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut open) = open else { return Ok(false) };
+        // Expect safety: it was looked at after every handler, and no other has had it since.
+        let mut open = open.expect("no handler has kept it");
         let committed = DB::within(async {
-            let moved = DB::advance(&mut open, advance).await?;
-            if moved {
+            let lost = DB::advance(&mut open, advance).await?;
+            if lost.is_empty() {
                 open.commit().await?;
             }
-            Ok(moved)
+            Ok(lost)
         });
         committed.await
     }
@@ -242,20 +259,20 @@ pub(super) async fn close<DB: sqlx::Database>(pool: &Pool<DB>) {
 
 /// Begins transactions for handlers.
 pub struct Transactions<DB: Database> {
-    pool: Pool<DB>,
+    source: DB::Source,
     idle: Option<Duration>,
 }
 
 impl<DB: Database> Transactions<DB> {
     /// Transactions of a store, if it is of this kind, each of which may be idle for this long.
     pub(crate) fn of(opened: &Opened, idle: Option<Duration>) -> Option<Self> {
-        Some(Self { pool: DB::pool(opened)?.clone(), idle })
+        Some(Self { source: DB::source(opened)?, idle })
     }
 
     /// Begins one. On SQLite this waits for the write lock.
     pub(crate) async fn begin(&self) -> Result<Open<DB>, StoreError> {
-        let open = DB::begin(&self.pool, self.idle).await?;
-        Ok(Open { home: Arc::new(Mutex::new(Some(open))) })
+        let (open, turn) = DB::begin(&self.source, self.idle).await?;
+        Ok(Open { home: Arc::new(Mutex::new(Some(open))), _turn: turn })
     }
 }
 

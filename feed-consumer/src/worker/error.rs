@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use feed_protocol::Position;
 
-use crate::cursor::CursorError;
 use crate::reading::ReadingEnded;
 use crate::reading::error::Discontinuity;
+use crate::shard::ShardCount;
 use crate::store::StoreError;
 
 /// Why a subscription ended before its time. Its cursor stands before everything that is not
@@ -18,13 +18,15 @@ pub enum ConsumerError {
     /// The cursor database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Another process has moved the cursor: it runs the same subscription.
-    #[error("another process moves the cursor of the group {group:?} in the feed {feed}")]
-    MovedElsewhere {
+    /// The subscription has another number of shards than was asked for.
+    #[error("the group {group:?} has {shards} shards in this feed, not {wanted}")]
+    Shards {
         /// The group.
         group: String,
-        /// The feed's `atom:id`.
-        feed: String,
+        /// How many it has, since its first start.
+        shards: ShardCount,
+        /// How many were asked for.
+        wanted: ShardCount,
     },
     /// The feed is not the one in which the cursor counts.
     #[error(transparent)]
@@ -71,9 +73,9 @@ impl ConsumerError {
     #[must_use]
     pub const fn remedy(&self) -> Option<&'static str> {
         match self {
-            Self::MovedElsewhere { .. } => Some(
-                "run one process for each group and feed, or give this one another group; if \
-                     the cursor was moved by hand, start again to go on from there",
+            Self::Shards { .. } => Some(
+                "the number is fixed at the first start: leave it out, or give this one another \
+                 group",
             ),
             Self::Discontinuity(discontinuity) => Some(discontinuity.remedy()),
             Self::Unreadable { .. } => {
@@ -87,17 +89,6 @@ impl ConsumerError {
                 Some("check its disk, and what else uses it; start again to go on where it stopped")
             }
             Self::Store(_) => None,
-        }
-    }
-}
-
-impl From<CursorError> for ConsumerError {
-    fn from(error: CursorError) -> Self {
-        match error {
-            CursorError::Store(error) => Self::Store(error),
-            CursorError::MovedElsewhere(subscription) => {
-                Self::MovedElsewhere { group: subscription.group, feed: subscription.feed }
-            }
         }
     }
 }

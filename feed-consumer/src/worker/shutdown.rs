@@ -27,6 +27,11 @@ impl<'a, S: FusedFuture<Output = ()>> Shutdown<'a, S> {
         self.begins().now_or_never().is_some()
     }
 
+    /// It begins now, if it has not yet.
+    pub(super) fn begin(&mut self) {
+        self.end.get_or_insert_with(|| Instant::now() + self.grace);
+    }
+
     /// Waits until it begins.
     pub(super) async fn begins(&mut self) {
         if self.end.is_none() {

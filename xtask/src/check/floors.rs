@@ -38,7 +38,7 @@ const HOUSES: &[House] = &[
             &["worker"],
             &["reading", "schedule", "handler", "cursor", "lease"],
             &["store"],
-            &["clock", "random"],
+            &["clock", "random", "shard"],
         ],
     },
 ];

@@ -27,6 +27,9 @@ Begin here, with a feed of your own or of others:
   feed-consumer cursor show
   feed-consumer cursor set http://127.0.0.1:3000/feeds/orders --group billing --to beginning
 
+  # Share the work: start the same command several times, and watch
+  feed-consumer status --watch
+
 A feed is the address of its current document (see `feed-server --help`), or of an Atom document of
 other software. A cursor, kept in ./consumer.db, is how far a group has come in a feed. It moves
 once an event is handled: nothing is lost, and after a crash the last events are handled again.
@@ -61,7 +64,8 @@ Examples:
     | jq 'select(.subject == \"order-42\")'
 
 With --config FILE, every subscription of the file runs until one fails or a signal comes. Then
---database, --from, --schedule, --until-idle, --give-up-after, --updates, --vanished and --max-pages go
+--database, --from, --schedule, --until-idle, --give-up-after, --updates, --vanished, --max-pages,
+--shards, --workers, --concurrency and --lease go
 before what the file says, for all of them; everything else is in the file.
 
 Exit codes:
@@ -120,6 +124,36 @@ answer ends the subscription with exit code 3; so does a redirect, which is not 
 After a crash, or when an answer was lost, an event is posted again: the target tells events by
 ce-source and ce-id.";
 
+/// Below `feed-consumer status --help`.
+pub(super) const STATUS: &str = "\
+Examples:
+  feed-consumer status
+  feed-consumer status --watch
+  feed-consumer status http://127.0.0.1:3000/feeds/orders --group billing --shards
+  feed-consumer status --json | jq '.subscriptions[] | select(.lag_seconds > 60) | .group'
+
+What it says of a subscription:
+  position  up to where every shard has come, and where the feed ends; what lies between is behind,
+            and for how long the cursor has stood still with something behind it
+  events/s  how many events are handled or passed over, over the last five seconds
+Of a worker:
+  HEARD     when it last told the database that it lives, which it does about once a second
+  WAITING   how many events it has read that wait for their turn
+  ASKS      when it asks for news: its schedule, and in how long if that is known
+  SHARDS    how many of the subscription's shards it holds, and which. They are shared evenly among
+            the workers that live; the events of one subject are always in the same shard
+Below that is what is wrong: workers that are silent, feeds that cannot be read, events that fail
+and are tried again, shards that nobody holds.
+
+A worker that ends well gives its shards back and leaves. One that was killed is silent: on the same
+machine the others see that its process is gone, and take its shards at once; from elsewhere they
+take them when its leases have ended (--lease of `run`, 15 seconds).
+
+Exit codes:
+  0  shown, whatever it says; or Ctrl-C, with --watch
+  1  the database cannot be read; one line says why
+  2  the command line is wrong, or there is no such database";
+
 /// Below `feed-consumer cursor --help`.
 pub(super) const CURSOR: &str = "\
 Examples:
@@ -135,6 +169,4 @@ pub(super) const CURSOR_MOVED: &str = "\
 It says first how many events will be handled again or passed over, and asks. Where there is no
 terminal to ask on, it does nothing without --yes (exit code 2).
 
-Stop the consumer first. One that runs meanwhile notices at its next event that its cursor was moved
-by somebody else, and ends with exit code 1; started again, it goes on from the new place. If the
-cursor moves while you are being asked, nothing is changed.";
+Stop the workers first: a cursor is not moved while one of them has leases on it.";

@@ -9,6 +9,7 @@ use feed_consumer::{Schedule, Start};
 
 use super::document::DocumentArgs;
 use super::forward::ForwardArgs;
+use super::group::GroupArgs;
 use super::help;
 use crate::cli::http_args::{CacheArgs, HttpArgs};
 
@@ -60,6 +61,8 @@ pub(in crate::cli) struct RunArgs {
     // Last, since its heading would be that of what follows.
     #[command(flatten)]
     pub(in crate::cli) forward: ForwardArgs,
+    #[command(flatten)]
+    pub(in crate::cli) workers: GroupArgs,
     #[command(flatten)]
     pub(in crate::cli) document: DocumentArgs,
     #[command(flatten)]

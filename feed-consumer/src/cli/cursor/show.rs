@@ -5,9 +5,9 @@ use feed_consumer::{Cursors, CursorsError, KeptCursor};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::asking::Asking;
 use super::say;
 use crate::cli::args::cursor::ShowArgs;
+use crate::cli::asking::Asking;
 use crate::cli::exit::{self, Failed};
 use crate::cli::settings::Requests;
 

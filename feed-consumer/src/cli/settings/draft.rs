@@ -4,12 +4,13 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use feed_consumer::{Schedule, Start, Updates, Vanished};
+use feed_consumer::{Schedule, ShardCount, Start, Updates, Vanished};
 use serde::de::{Deserialize, Deserializer, Error};
 
 use super::sink::{ForwardDraft, Sink};
 use super::{Requests, Said, Subscription};
 use crate::cli::args::forward::ForwardTimeout;
+use crate::cli::args::group::LeaseTime;
 use crate::cli::args::run::{GiveUpAfter, RunArgs};
 use crate::cli::args::{DEFAULT_DATABASE, PlaceArgs};
 use crate::cli::exit::Failed;
@@ -29,6 +30,10 @@ pub(super) struct Draft {
     updates: Option<Parsed<Updates>>,
     vanished: Option<Parsed<Vanished>>,
     max_pages: Option<u32>,
+    shards: Option<ShardCount>,
+    workers: Option<u16>,
+    concurrency: Option<u16>,
+    lease: Option<Parsed<LeaseTime>>,
     print: bool,
     exec: Option<String>,
     forward: Option<String>,
@@ -108,6 +113,10 @@ impl Draft {
         self.updates = run.document.updates.map(Parsed).or(self.updates);
         self.vanished = run.document.vanished.map(Parsed).or(self.vanished);
         self.max_pages = run.document.max_pages.or(self.max_pages);
+        self.shards = run.workers.shards.or(self.shards);
+        self.workers = run.workers.workers.or(self.workers);
+        self.concurrency = run.workers.concurrency.or(self.concurrency);
+        self.lease = run.workers.lease.map(Parsed).or(self.lease);
         self
     }
 
@@ -150,6 +159,10 @@ impl Draft {
             updates: self.updates.map(|it| it.0).unwrap_or_default(),
             vanished: self.vanished.map(|it| it.0).unwrap_or_default(),
             max_pages: self.max_pages,
+            shards: self.shards,
+            workers: self.workers.unwrap_or(1),
+            concurrency: self.concurrency.unwrap_or(1),
+            lease: self.lease.map(|it| it.0.0),
             http: self.cache.add_to(self.requests.options()),
             sink,
             said,

@@ -10,7 +10,9 @@ use url::Url;
 use super::{Cursors, CursorsError, KeptCursor, in_time, unreadable};
 use crate::reading::client::{Client, Request};
 use crate::reading::feed::FeedReader;
+use crate::reading::interest::Interest;
 use crate::reading::opening::OpenFeed;
+use crate::store::shards::{Shard, ShardPlace, WorkerRow};
 use crate::store::{LastEvent, Place, Validators};
 
 /// Where a cursor is put by hand.
@@ -103,10 +105,31 @@ impl Cursors {
     /// When the cursor does not stand any more where it stood when it was looked at, or the
     /// database fails.
     pub async fn make(&self, planned: PlannedMove) -> Result<(), CursorsError> {
-        let kept = &planned.cursor.kept;
-        let made = match &planned.to {
-            Some(to) => self.store.put(&kept.subscription, &kept.place, to).await?,
-            None => self.store.forget(&kept.subscription, &kept.place).await?,
+        let PlannedMove { cursor, to, .. } = &planned;
+        let (kept, subscription) = (&cursor.kept, &cursor.kept.subscription);
+        let present = self.store.shards(subscription).await?;
+        let places =
+            |shards: &[Shard]| shards.iter().map(|it| it.place.clone()).collect::<Vec<_>>();
+        if places(&present) != places(&cursor.shards) {
+            return Err(CursorsError::MovedMeanwhile);
+        }
+        let place = to.as_ref().map(|Place { position, last, validators, .. }| ShardPlace {
+            position: *position,
+            last: last.clone(),
+            validators: validators.clone(),
+        });
+        // Should this be all that is done, the next start finds another life of the feed than that
+        // in which the shards count, and says so.
+        let holders = self.store.put_shards(subscription, &place.unwrap_or_default()).await?;
+        if !holders.is_empty() {
+            let name =
+                |it: &WorkerRow| format!("process {} on {}", it.facts.process, it.facts.host);
+            let workers = holders.iter().map(name).collect::<Vec<_>>().join(", ");
+            return Err(CursorsError::Held { workers });
+        }
+        let made = match to {
+            Some(to) => self.store.put(subscription, &kept.place, to).await?,
+            None => self.store.forget(subscription, &kept.place).await?,
         };
         if made { Ok(()) } else { Err(CursorsError::MovedMeanwhile) }
     }
@@ -180,7 +203,7 @@ async fn last_event(
     position: Position,
 ) -> Result<Option<LastEvent>, CursorsError> {
     let url: Url = url.parse().map_err(unreadable)?;
-    let mut reader = FeedReader::new(client, url, feed, position, None);
+    let mut reader = FeedReader::new(client, url, feed, position, None, Interest::everything());
     in_time(reader.learn_last()).await
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::cursor::Window;
 
 /// Runs a subscription against a server whose answers are changed, and returns how many requests
 /// it took. Whatever happens, every event is handled once, and in order.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use tokio::sync::Notify;
 
 use super::*;
+use crate::cursor::Window;
 
 #[tokio::test]
 async fn a_transient_failure_is_tried_again_and_holds_back_what_follows() {
@@ -13,6 +14,7 @@ async fn a_transient_failure_is_tried_again_and_holds_back_what_follows() {
     let noting = Arc::clone(&tried);
     let consumer = setup
         .builder(&server.url(FEED))
+        .shards(ShardCount::ONE)
         .on_any(move |recorded: Arc<Recorded>, _| {
             let mut tried = noting.lock().unwrap();
             tried.push(recorded.position.get());
@@ -119,6 +121,7 @@ async fn a_shutdown_does_not_wait_for_ever() {
     let (reached, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let consumer = setup
         .builder(&server.url(FEED))
+        .shards(ShardCount::ONE)
         .grace(Duration::from_millis(1))
         .on_any(blocking(3, &reached, &release))
         .build()
@@ -158,6 +161,7 @@ async fn a_crash_repeats_no_more_than_the_window() {
         let (reached, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let consumer = setup
             .builder(&server.url(FEED))
+            .shards(ShardCount::ONE)
             .window(Window { events, time: Duration::from_secs(3600) })
             .on_any(blocking(33, &reached, &release))
             .build()
@@ -179,6 +183,7 @@ async fn the_cursor_moves_in_time_while_an_event_takes_long() {
     let window = Window { events: 100, time: Duration::from_millis(1) };
     let consumer = setup
         .builder(&server.url(FEED))
+        .shards(ShardCount::ONE)
         .window(window)
         .on_any(blocking(33, &reached, &release))
         .build()
@@ -189,7 +194,7 @@ async fn the_cursor_moves_in_time_while_an_event_takes_long() {
         let store = database.open().await.unwrap().cursors();
         let feed = Feed::new(0).iri;
         let subscription = crate::store::Subscription { group: "default".into(), feed };
-        while store.find(&subscription).await.unwrap().unwrap().position != at(32) {
+        while store.shards(&subscription).await.unwrap()[0].place.position != at(32) {
             tokio::task::yield_now().await;
         }
     };
@@ -200,26 +205,34 @@ async fn the_cursor_moves_in_time_while_an_event_takes_long() {
 }
 
 #[tokio::test]
-async fn a_second_process_of_the_same_subscription_is_stopped() {
-    let (server, _) = serve(Feed::new(5)).await;
+async fn workers_of_one_subscription_share_it_and_each_event_is_handled_once() {
+    let (server, _) = serve(Feed::new(500)).await;
     let setup = Setup::new();
     let (reached, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let consumer = setup
+    let first = setup
         .builder(&server.url(FEED))
         .window(Window::ONE)
         .on_any(blocking(3, &reached, &release))
         .build()
         .unwrap();
-    let other = async {
+    let (two, three) = (
+        setup.noting(setup.builder(&server.url(FEED))),
+        setup.noting(setup.builder(&server.url(FEED))),
+    );
+    let others = async {
         reached.notified().await;
-        let ended = setup.run(&server.url(FEED)).await;
-        release.notify_one();
-        ended
+        // Whatever the first has in hand stays its own, and the others wait for it.
+        tokio::join!(two.run(std::future::pending()), three.run(std::future::pending()), async {
+            while setup.handled.lock().unwrap().len() < 50 {
+                tokio::task::yield_now().await;
+            }
+            release.notify_one();
+        })
     };
-    let (first, second) = tokio::join!(consumer.run(std::future::pending()), other);
-    assert_eq!(second.unwrap().position, at(5));
-    let error = first.unwrap_err();
-    assert!(matches!(error, ConsumerError::MovedElsewhere { .. }), "{error:?}");
+    let (first, (two, three, ())) = tokio::join!(first.run(std::future::pending()), others);
+    let handled = setup.take().len() as u64;
+    assert_eq!(handled, two.unwrap().handled + three.unwrap().handled);
+    assert_eq!(first.unwrap().handled + handled, 500);
 }
 
 #[tokio::test]
@@ -297,8 +310,8 @@ async fn the_longest_times_are_for_ever() {
         .deadline(Some(longest))
         .give_up_after(Some(longest))
         .grace(longest)
-        .transactional::<crate::Sqlite>()
-        .on_any(async |_, _, _| Ok(()))
+        .lease(longest)
+        .on_any(async |_, _| Ok(()))
         .build()
         .unwrap();
     assert_eq!(consumer.run(std::future::pending()).await.unwrap().handled, 3);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use feed_protocol::cloudevents;
+use feed_protocol::cloudevents::{self, Selection};
 use feed_protocol::header::{FEED_CURSOR, FEED_RANGE};
 use feed_protocol::{Cursor, Position, PositionRange, ProblemType, Recorded};
 use http::{HeaderMap, HeaderName};
@@ -12,6 +12,7 @@ use super::FeedReader;
 use crate::reading::client::{ConnectionId, Document, Request, Response};
 use crate::reading::contiguity;
 use crate::reading::error::ReadError;
+use crate::reading::interest::Scope;
 use crate::store::Validators;
 
 /// Which preferences were honoured (RFC 7240).
@@ -36,8 +37,10 @@ pub(super) enum Answer {
 /// A page or a tail.
 pub(super) struct Run {
     pub(super) range: PositionRange,
-    /// The events after the position from which it was to be read on, oldest first.
+    /// The events after the position from which it was to be read on, oldest first: those of the
+    /// scope, and in any case the one at the next position and the last.
     pub(super) events: Vec<Recorded>,
+    pub(super) scope: Scope,
     pub(super) validators: Validators,
     pub(super) connection: Option<ConnectionId>,
     /// Whether the server says that it has held the request.
@@ -116,12 +119,20 @@ impl FeedReader {
             let reason = format!("it is of incarnation {}", cursor.incarnation);
             return Err(nonsense(url, reason));
         }
-        let events = cloudevents::read_recorded_batch(&answer.body, MAX_EVENTS)
-            .map_err(|error| nonsense(url, error))?;
-        let events = contiguity::after_cursor(after, range, events, self.is_filtered)
+        let scope = self.interest.scope();
+        let batch = if scope.is_everything() {
+            cloudevents::read_recorded_batch(&answer.body, MAX_EVENTS).map(Selection::from)
+        } else {
+            let next = after.next();
+            cloudevents::select_recorded(&answer.body, MAX_EVENTS, |outline| {
+                outline.position == next || scope.wants(outline)
+            })
+        };
+        let batch = batch.map_err(|error| nonsense(url, error))?;
+        let events = contiguity::after_cursor(after, range, batch, self.is_filtered)
             .map_err(|gap| nonsense(url, gap))?;
         let (validators, is_held) = (answer.validators(), is_held(&answer.headers));
-        Ok(Run { range, events, validators, connection: answer.connection, is_held })
+        Ok(Run { range, events, scope, validators, connection: answer.connection, is_held })
     }
 }
 

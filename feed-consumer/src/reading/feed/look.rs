@@ -126,11 +126,11 @@ impl FeedReader {
         let Some(mut run) = run.filter(|run| run.range.last() > position) else { return Ok(None) };
         run.events.retain(|event| event.position > position);
         let found = Found { connection: run.connection, is_news: true, is_full_page: false };
-        Ok(Some(self.passed(run.events, run.range.last(), found)))
+        Ok(Some(self.passed(run.events, run.scope, run.range.last(), found)))
     }
 
     /// Looks at the last event, and tells what it saw, unless that has not changed.
-    async fn look(&mut self) -> Result<Option<Run>, ReadError> {
+    pub(super) async fn look(&mut self) -> Result<Option<Run>, ReadError> {
         let Some(last) = self.last.event.clone() else { return Ok(None) };
         let after = last.position.back_by(1);
         let url = self.standing().feed.addresses.whole_tail(after);

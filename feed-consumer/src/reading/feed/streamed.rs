@@ -95,7 +95,8 @@ impl FeedReader {
                 let found = Found { connection, is_news: true, is_full_page: false };
                 self.confirm_stream(found).await?;
                 self.following = Some(following);
-                return Ok(Reading::News(self.passed(events, through, found)));
+                let scope = self.interest.scope();
+                return Ok(Reading::News(self.passed(events, scope, through, found)));
             }
             self.last.rest();
         }

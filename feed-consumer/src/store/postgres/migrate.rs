@@ -11,6 +11,7 @@ use crate::store::schema::{self, Migration};
 const MIGRATIONS: &[Migration] = &[
     Migration { name: "cursors", sql: include_str!("migrations/0001_cursors.sql") },
     Migration { name: "foreign pages", sql: include_str!("migrations/0002_foreign_pages.sql") },
+    Migration { name: "shards", sql: include_str!("migrations/0003_shards.sql") },
 ];
 
 /// Brings the schema up to date, in one transaction under a lock: of several processes that start

@@ -17,8 +17,9 @@ const OLDEST: i64 = 13;
 /// How long to wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many connections a subscription has: one in use, and one on its way back.
-const CONNECTIONS: u32 = 2;
+/// How many connections a subscription has: one in use, one on its way back, and one for the worker's
+/// signs of life, which must not wait for handlers.
+const CONNECTIONS: u32 = 3;
 
 /// The parameters that a URL may have: those of libpq that are understood.
 const PARAMETERS: &[&str] = &[

@@ -13,12 +13,20 @@ use crate::store::schema::{self, Migration};
 const MIGRATIONS: &[Migration] = &[
     Migration { name: "cursors", sql: include_str!("migrations/0001_cursors.sql") },
     Migration { name: "foreign pages", sql: include_str!("migrations/0002_foreign_pages.sql") },
+    Migration { name: "shards", sql: include_str!("migrations/0003_shards.sql") },
 ];
 
 /// Brings the schema up to date, in one transaction under the write lock: of several processes
 /// that start at once, one does it and the others find it done.
 pub(super) async fn run(pool: &SqlitePool, path: &Path) -> Result<(), StoreError> {
     let explain = |error| explain(path, error);
+    // What is up to date need not wait for the write lock, which handlers of other workers may hold.
+    // Where there is no table of migrations yet, this fails.
+    let version: Result<i64, _> =
+        sqlx::query_scalar(include_str!("sql/migrations_version.sql")).fetch_one(pool).await;
+    if version.is_ok_and(|version| usize::try_from(version) == Ok(MIGRATIONS.len())) {
+        return Ok(());
+    }
     let mut transaction = pool.begin_with(BEGIN).await.map_err(explain)?;
     sqlx::query(include_str!("sql/migrations_table.sql"))
         .execute(&mut *transaction)

@@ -16,7 +16,11 @@ use crate::store::StoreError;
 const TURN_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long to wait while another process holds the write lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long SQLite waits at a stretch where a lease is at stake: in that time it asks after 1, 3, 8
+/// and 18 ms, and later only ten times a second.
+const LEASE_BUSY_TIMEOUT: Duration = Duration::from_millis(18);
 
 /// How long to wait before asking again for what SQLite itself does not wait for.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
@@ -74,24 +78,7 @@ pub(crate) fn parse_path(text: &str) -> Result<PathBuf, String> {
 pub(super) async fn connect(path: &Path) -> Result<SqlitePool, StoreError> {
     check_path(path)?;
     let explain = |error| explain(path, error);
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .busy_timeout(BUSY_TIMEOUT)
-        .foreign_keys(true)
-        .synchronous(SqliteSynchronous::Full)
-        // On macOS, fsync alone leaves the data in the drive's cache; elsewhere these do nothing.
-        .pragma("fullfsync", "ON")
-        .pragma("checkpoint_fullfsync", "ON")
-        .disable_statement_logging();
-    let pool = SqlitePoolOptions::new()
-        .max_connections(1)
-        // It is not far away, and at worst a handler's transaction is under way: those who read wait.
-        .acquire_timeout(TURN_TIMEOUT)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .connect_lazy_with(options);
+    let pool = pool_of_one(path, BUSY_TIMEOUT);
     let mut connection = pool.acquire().await.map_err(explain)?;
     let deadline = Instant::now() + BUSY_TIMEOUT;
     let journal_mode: String = loop {
@@ -119,6 +106,39 @@ pub(super) async fn connect(path: &Path) -> Result<SqlitePool, StoreError> {
     }
     drop(connection);
     Ok(pool)
+}
+
+/// A connection of its own for leases, which asks for the write lock by itself and often; see
+/// [`super::turn`].
+pub(super) fn connect_for_leases(path: &Path) -> SqlitePool {
+    pool_of_one(path, LEASE_BUSY_TIMEOUT)
+}
+
+/// One connection, opened when it is first used, that waits so long for the write lock.
+fn pool_of_one(path: &Path, busy: Duration) -> SqlitePool {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .busy_timeout(busy)
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Full)
+        // On macOS, fsync alone leaves the data in the drive's cache; elsewhere these do nothing.
+        .pragma("fullfsync", "ON")
+        .pragma("checkpoint_fullfsync", "ON")
+        .disable_statement_logging();
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        // It is not far away, and at worst a handler's transaction is under way: those who read wait.
+        .acquire_timeout(TURN_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_lazy_with(options)
+}
+
+/// Whether the write lock is another's.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(code::BUSY)
 }
 
 /// Looks at the path before SQLite does, whose errors would not name the folder.

@@ -1,10 +1,15 @@
 //! What is SQLite's own; the rest is in the contract of all stores.
 
+use std::time::Duration;
+
 use feed_protocol::Position;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use super::*;
+use crate::shard::ShardCount;
+use crate::store::Validators;
 use crate::store::pages::{PageKind, PageState, PageStore};
+use crate::store::shards::{Beat, Move, ShardPlace, ShardStore, WorkerFacts, WorkerId};
 
 #[tokio::test]
 async fn nothing_is_left_of_a_forgotten_cursor_where_foreign_keys_are_off() {
@@ -27,9 +32,66 @@ async fn nothing_is_left_of_a_forgotten_cursor_where_foreign_keys_are_off() {
     }];
     assert!(store.begin(&subscription, "http://a/", &place, &seen, &pages).await.unwrap());
     assert!(store.has_seen(&subscription).await.unwrap());
+    store.cut(&subscription, ShardCount::default()).await.unwrap();
+    assert_eq!(store.beat(&subscription, &beat("a")).await.unwrap().acquired.len(), 64);
     assert!(store.forget(&subscription, &place).await.unwrap());
     assert!(!store.has_seen(&subscription).await.unwrap());
     assert!(store.pages(&subscription).await.unwrap().is_empty());
+    assert!(store.shards(&subscription).await.unwrap().is_empty());
+    assert!(store.workers(&subscription).await.unwrap().is_empty());
+}
+
+/// Of a worker that knows of no leases.
+fn beat(name: &str) -> Beat {
+    Beat {
+        facts: WorkerFacts {
+            id: WorkerId(name.into()),
+            host: "shop".into(),
+            process: 1,
+            identity: None,
+            weight: 1,
+            window: 100,
+        },
+        lease: Duration::from_secs(600),
+        held: Vec::new(),
+        acquires: true,
+        report: "{}".into(),
+    }
+}
+
+#[tokio::test]
+async fn a_sign_of_life_goes_before_all_work_that_waits() {
+    for is_borrowed in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.db");
+        let store = if is_borrowed {
+            let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+            SqliteStore::open_in(SqlitePool::connect_with(options).await.unwrap()).await.unwrap()
+        } else {
+            SqliteStore::open(&path).await.unwrap()
+        };
+        let subscription = Subscription { group: "billing".into(), feed: "urn:uuid:1".into() };
+        store.begin(&subscription, "http://a/", &Place::default(), &[], &[]).await.unwrap();
+        store.cut(&subscription, ShardCount::default()).await.unwrap();
+
+        let handling = begin_for_handlers(store.turns()).await.unwrap();
+        let mut next = std::pin::pin!(begin_for_handlers(store.turns()));
+        let mut reading = std::pin::pin!(store.find(&subscription));
+        assert!(futures_util::poll!(next.as_mut()).is_pending());
+        assert!(futures_util::poll!(reading.as_mut()).is_pending());
+        let sign = beat("a");
+        let mut beaten = std::pin::pin!(store.beat(&subscription, &sign));
+        assert!(futures_util::poll!(beaten.as_mut()).is_pending());
+        drop(handling);
+        tokio::select! {
+            biased;
+            _ = next.as_mut() => panic!("work went before a sign of life"),
+            _ = reading.as_mut() => panic!("work went before a sign of life"),
+            beaten = beaten => assert_eq!(beaten.unwrap().acquired.len(), 64),
+        }
+        drop(next.await.unwrap());
+        reading.await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -37,22 +99,62 @@ async fn after_a_full_disk_the_cursor_moves_again_once_there_is_room() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&folder.path().join("consumer.db")).await.unwrap();
     let subscription = Subscription { group: "billing".into(), feed: "urn:uuid:1".into() };
-    let (from, mut to) = (Place::default(), Place::default());
-    assert!(store.begin(&subscription, "http://a/", &from, &[], &[]).await.unwrap());
-    to.position = Position::new(5).unwrap();
+    assert!(store.begin(&subscription, "http://a/", &Place::default(), &[], &[]).await.unwrap());
+    store.cut(&subscription, ShardCount::ONE).await.unwrap();
+    let facts = WorkerFacts {
+        id: WorkerId("a".into()),
+        host: "here".into(),
+        process: 1,
+        identity: None,
+        weight: 1,
+        window: 100,
+    };
+    let (held, report) = (Vec::new(), "{}".into());
+    let lease = Duration::from_secs(60);
+    let beat = Beat { facts, lease, held, acquires: true, report };
+    let lease = store.beat(&subscription, &beat).await.unwrap().acquired[0].lease;
     // What takes pages of its own.
-    to.validators.etag = Some("a".repeat(100_000));
+    let validators = Validators { etag: Some("a".repeat(100_000)), last_modified: None };
+    let to = ShardPlace { position: Position::new(5).unwrap(), last: None, validators };
+    let moves = [Move { lease, to }];
     // With an entry it is more than one statement, in a transaction.
-    let seen = vec![SeenEntry { iri: "urn:uuid:2".into(), updated: DateTime::UNIX_EPOCH }];
-    let advance = Advance { subscription: subscription.clone(), from, to, seen };
+    let seen = [SeenEntry { iri: "urn:uuid:2".into(), updated: DateTime::UNIX_EPOCH }];
 
     // No page more than there are: what SQLite then says is what it says of a full disk. The
     // limit is that of one connection, and goes away with it.
     let limit = sqlx::raw_sql("PRAGMA max_page_count = 1");
     limit.execute(&mut *store.turn().await.unwrap()).await.unwrap();
-    let error = store.advance(&advance).await.unwrap_err();
+    let error = store.advance_shards(&subscription, &moves, &seen).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-    assert_eq!(store.find(&subscription).await.unwrap().as_ref(), Some(&advance.from));
-    assert!(store.advance(&advance).await.unwrap());
-    assert_eq!(store.find(&subscription).await.unwrap(), Some(advance.to));
+    let place = async || store.shards(&subscription).await.unwrap().remove(0).place;
+    assert_eq!(place().await, ShardPlace::default());
+    assert!(store.advance_shards(&subscription, &moves, &seen).await.unwrap().is_empty());
+    assert_eq!(place().await, moves[0].to);
+}
+
+#[tokio::test]
+async fn a_worker_that_was_not_heard_of_for_a_day_is_forgotten_once_it_holds_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("consumer.db")).await.unwrap();
+    let subscription = Subscription { group: "billing".into(), feed: "urn:uuid:1".into() };
+    store.begin(&subscription, "http://a/", &Place::default(), &[], &[]).await.unwrap();
+    store.cut(&subscription, ShardCount::ONE).await.unwrap();
+    let left = async || {
+        store.leave(&WorkerId("leaves".into())).await.unwrap();
+        let workers = store.workers(&subscription).await.unwrap();
+        workers.into_iter().map(|it| it.facts.id.0).collect::<Vec<_>>()
+    };
+    // The first has the shard, and the last has just been heard of.
+    for (number, name) in ["holds", "idle", "young"].into_iter().enumerate() {
+        store.beat(&subscription, &beat(name)).await.unwrap();
+        if number < 2 {
+            let ages = "UPDATE feed_workers
+                SET started = ?1, heartbeat = heartbeat - 86400000001 WHERE worker = ?2";
+            let ages = sqlx::query(ages).bind(number as i64).bind(name);
+            ages.execute(&mut *store.turn().await.unwrap()).await.unwrap();
+        }
+    }
+    assert_eq!(left().await, ["holds", "young"]);
+    store.bury(&WorkerId("holds".into())).await.unwrap();
+    assert_eq!(left().await, ["young"]);
 }

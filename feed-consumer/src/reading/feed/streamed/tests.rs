@@ -10,6 +10,7 @@ use crate::reading::addresses::Addresses;
 use crate::reading::client::{Client, Limits, StreamBody};
 use crate::reading::feed::Rest;
 use crate::reading::feed::ways::Way;
+use crate::reading::interest::Interest;
 use crate::reading::opening::OpenFeed;
 
 const HEARTBEAT: &str = "id: k3v9x2:3\n\n";
@@ -28,7 +29,7 @@ fn following(heartbeats: usize) -> FeedReader {
     let head = Position::new(3).unwrap();
     let id = "urn:uuid:1".to_owned();
     let feed = OpenFeed { id, incarnation, addresses, head, page_size: None };
-    let mut reader = FeedReader::new(client, url.clone(), feed, head, None);
+    let mut reader = FeedReader::new(client, url.clone(), feed, head, None, Interest::everything());
     let pieces = stream::iter(std::iter::repeat_n(HEARTBEAT, heartbeats)).then(async |piece| {
         sleep(Duration::from_secs(1)).await;
         Bytes::from_static(piece.as_bytes())

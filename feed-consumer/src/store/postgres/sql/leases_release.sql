@@ -1,0 +1,16 @@
+-- leases_release: shards are given back, each under its token, of which $3 holds one for each shard, 0 for the others
+WITH mine AS MATERIALIZED (
+    SELECT shard
+    FROM feed_shards
+    WHERE
+        group_name = $1
+        AND feed = $2
+        AND holder IS NOT NULL
+        AND token = ($3::bigint [])[shard + 1]
+    ORDER BY shard
+    FOR UPDATE
+)
+
+UPDATE feed_shards
+SET holder = NULL, expires = 0
+WHERE group_name = $1 AND feed = $2 AND shard = any(ARRAY(SELECT shard FROM mine))

@@ -1,0 +1,15 @@
+-- shards_put: the cursors of all shards are put at a place by hand, and nobody holds any
+UPDATE feed_shards
+SET
+    holder = NULL,
+    token = token + 1,
+    expires = 0,
+    position = $3,
+    last_position = $4,
+    last_source = $5,
+    last_id = $6,
+    last_digest = $7,
+    etag = $8,
+    last_modified = $9,
+    moved = CAST(extract(EPOCH FROM clock_timestamp()) * 1000000 AS bigint)
+WHERE group_name = $1 AND feed = $2

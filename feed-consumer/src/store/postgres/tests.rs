@@ -1,0 +1,204 @@
+//! What is PostgreSQL's own; the rest is in the contract of all stores.
+
+use std::time::Duration;
+
+use sqlx::{Connection, PgConnection};
+
+use super::*;
+use crate::shard::{ShardCount, ShardNumber, Token};
+use crate::store::databases;
+use crate::store::shards::{
+    Beat, Beaten, Lease, Move, ShardPlace, ShardStore, WorkerFacts, WorkerId,
+};
+
+fn subscription() -> Subscription {
+    Subscription { group: "billing".into(), feed: "urn:uuid:1".into() }
+}
+
+fn beat(name: &str, held: Vec<Lease>) -> Beat {
+    Beat {
+        facts: WorkerFacts {
+            id: WorkerId(name.into()),
+            host: "shop".into(),
+            process: 1,
+            identity: None,
+            weight: 1,
+            window: 100,
+        },
+        lease: Duration::from_secs(600),
+        held,
+        acquires: true,
+        report: "{}".into(),
+    }
+}
+
+fn numbers<'a>(shards: impl IntoIterator<Item = &'a ShardNumber>) -> Vec<u16> {
+    shards.into_iter().map(|shard| shard.get()).collect()
+}
+
+fn acquired(beaten: &Beaten) -> Vec<u16> {
+    numbers(beaten.acquired.iter().map(|it| &it.lease.shard))
+}
+
+/// A store with so many shards, and a connection of another's.
+async fn cut(shards: u16) -> (PostgresStore, PgConnection) {
+    let database = databases::postgres().await;
+    let store = PostgresStore::open(&database.url().parse().unwrap()).await.unwrap();
+    let (subscription, place) = (subscription(), Place::default());
+    CursorStore::begin(&store, &subscription, "http://a/", &place, &[], &[]).await.unwrap();
+    store.cut(&subscription, ShardCount::new(shards).unwrap()).await.unwrap();
+    (store, PgConnection::connect(database.url()).await.unwrap())
+}
+
+/// Waits until a statement waits for a lock.
+async fn somebody_waits(connection: &mut PgConnection) {
+    let waits = "SELECT EXISTS (
+        SELECT 1 FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'
+    )";
+    while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut *connection).await.unwrap() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_another_takes_between_the_look_and_the_lock_is_not_taken_from_it() {
+    let (store, mut other) = cut(6).await;
+    let subscription = subscription();
+    // Shards 0 to 3 are its own; 4 and 5 it has given back.
+    let first = store.beat(&subscription, &beat("a", Vec::new())).await.unwrap();
+    let mut held: Vec<_> = first.acquired.iter().map(|it| it.lease).collect();
+    store.release(&subscription, &held.split_off(4)).await.unwrap();
+
+    // The statement takes its look when it begins, and waits for the worker's own row before it
+    // locks any shard. Meanwhile another takes one of each kind.
+    let mut transaction = other.begin().await.unwrap();
+    for sql in [
+        "UPDATE feed_workers SET report = '{}' WHERE worker = 'a'",
+        "UPDATE feed_shards SET holder = 'b', token = token + 1, expires = 9000000000000000000
+         WHERE shard IN (1, 4)",
+    ] {
+        sqlx::query(sql).execute(&mut *transaction).await.unwrap();
+    }
+    let sign = beat("a", held);
+    let (beaten, ()) = tokio::join!(store.beat(&subscription, &sign), async {
+        somebody_waits(&mut transaction).await;
+        transaction.commit().await.unwrap();
+    });
+    let beaten = beaten.unwrap();
+    assert_eq!((numbers(&beaten.renewed), acquired(&beaten)), (vec![0, 2, 3], vec![5]));
+    let shards = store.shards(&subscription).await.unwrap();
+    let tokens: Vec<_> = shards.iter().map(|it| it.lease.token.get()).collect();
+    assert_eq!(tokens, [1, 2, 1, 1, 2, 2]);
+    let others: Vec<_> = shards.iter().map(|it| it.holder.as_ref().unwrap().0 == "b").collect();
+    assert_eq!(others, [false, true, false, false, true, false]);
+}
+
+#[tokio::test]
+async fn a_lease_that_is_taken_while_its_renewal_waits_is_not_renewed() {
+    let (store, mut other) = cut(3).await;
+    let subscription = subscription();
+    let first = store.beat(&subscription, &beat("a", Vec::new())).await.unwrap();
+    let held: Vec<_> = first.acquired.iter().map(|it| it.lease).collect();
+    let mut transaction = other.begin().await.unwrap();
+    sqlx::query("UPDATE feed_shards SET holder = 'b', token = token + 1 WHERE shard = 1")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    let sign = beat("a", held.clone());
+    let (beaten, ()) = tokio::join!(store.beat(&subscription, &sign), async {
+        somebody_waits(&mut transaction).await;
+        transaction.commit().await.unwrap();
+    });
+    let beaten = beaten.unwrap();
+    assert_eq!((numbers(&beaten.renewed), acquired(&beaten)), (vec![0, 2], vec![]));
+
+    // So it is with a move that waits, alone or among others.
+    for moves in [&held[2..], &held] {
+        let mut transaction = other.begin().await.unwrap();
+        sqlx::query("UPDATE feed_shards SET holder = 'b', token = token + 1 WHERE shard = 2")
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        let moves: Vec<_> =
+            moves.iter().map(|lease| Move { lease: *lease, to: ShardPlace::default() }).collect();
+        let (lost, ()) = tokio::join!(store.advance_shards(&subscription, &moves, &[]), async {
+            somebody_waits(&mut transaction).await;
+            transaction.commit().await.unwrap();
+        });
+        assert!(numbers(&lost.unwrap()).contains(&2));
+        // Given back to the first for the next time.
+        sqlx::query("UPDATE feed_shards SET holder = 'a', token = 1 WHERE shard = 2")
+            .execute(&mut other)
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_another_is_taking_is_left_to_it_without_waiting() {
+    let (store, mut other) = cut(4).await;
+    let mut transaction = other.begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM feed_shards WHERE shard IN (0, 2) FOR UPDATE")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    let beaten = store.beat(&subscription(), &beat("a", Vec::new())).await.unwrap();
+    assert_eq!(acquired(&beaten), [1, 3]);
+    assert_eq!(beaten.acquired[0].lease.token, Token::new(1));
+    transaction.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_was_not_heard_of_for_a_day_is_forgotten_once_it_holds_nothing() {
+    let (store, mut other) = cut(1).await;
+    // The first has the shard, and the last has just been heard of.
+    for (number, name) in ["holds", "idle", "young"].into_iter().enumerate() {
+        store.beat(&subscription(), &beat(name, Vec::new())).await.unwrap();
+        if number < 2 {
+            let ages = "UPDATE feed_workers
+                SET started = $1, heartbeat = heartbeat - 86400000001 WHERE worker = $2";
+            let ages = sqlx::query(ages).bind(number as i64).bind(name);
+            ages.execute(&mut other).await.unwrap();
+        }
+    }
+    let left = async || {
+        store.leave(&WorkerId("leaves".into())).await.unwrap();
+        let workers = store.workers(&subscription()).await.unwrap();
+        workers.into_iter().map(|it| it.facts.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(left().await, ["holds", "young"]);
+    store.bury(&WorkerId("holds".into())).await.unwrap();
+    assert_eq!(left().await, ["young"]);
+}
+
+#[tokio::test]
+async fn a_subscription_is_forgotten_while_workers_say_that_they_live_and_nobody_waits_in_a_circle()
+{
+    let (store, _) = cut(16).await;
+    let subscription = subscription();
+    let place = Place::default();
+    let forgets = async {
+        for _ in 0..100 {
+            assert!(store.forget(&subscription, &place).await.unwrap());
+            CursorStore::begin(&store, &subscription, "http://a/", &place, &[], &[]).await.unwrap();
+            store.cut(&subscription, ShardCount::new(16).unwrap()).await.unwrap();
+        }
+    };
+    let beats = async |name: &'static str| {
+        let mut held = Vec::new();
+        loop {
+            let beaten = store.beat(&subscription, &beat(name, held.clone())).await.unwrap();
+            held.retain(|lease: &Lease| beaten.renewed.contains(&lease.shard));
+            held.extend(beaten.acquired.iter().map(|it| it.lease));
+            if held.len() > 8 {
+                store.bury(&WorkerId(name.into())).await.unwrap();
+            }
+        }
+    };
+    tokio::select! {
+        () = forgets => {}
+        () = beats("a") => {}
+        () = beats("b") => {}
+    }
+}

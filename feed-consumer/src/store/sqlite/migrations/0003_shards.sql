@@ -1,0 +1,88 @@
+-- Shards, their leases and the workers that hold them.
+
+-- Into how many shards the subscription is cut; NULL until it is. Once it is, the cursors of the
+-- shards say how far it has come.
+ALTER TABLE feed_cursors ADD COLUMN shards INTEGER
+CONSTRAINT feed_cursors_shards CHECK (shards BETWEEN 1 AND 4096);
+
+-- One row for each shard: who holds it, until when, under which token, and how far it has come.
+-- All of it in one row, so that who may move the cursor is decided where it moves.
+CREATE TABLE feed_shards (
+    -- The subscription, as in feed_cursors.
+    group_name TEXT NOT NULL,
+    feed TEXT NOT NULL,
+    -- The number of the shard, from 0.
+    shard INTEGER NOT NULL,
+    -- The worker that acquired it last, as in feed_workers; NULL once it has given it back.
+    holder TEXT,
+    -- Raised by one with each acquisition; 0 before the first. What a holder writes is
+    -- conditional on it.
+    token INTEGER NOT NULL DEFAULT 0,
+    -- When the lease ends, unless it is renewed; 0 if nobody holds it.
+    expires INTEGER NOT NULL DEFAULT 0,
+    -- The last position passed: all events of the shard up to it have been handled.
+    position INTEGER NOT NULL,
+    -- The last event of the shard that was read, as in feed_cursors. All of them or none.
+    last_position INTEGER,
+    last_source TEXT,
+    last_id TEXT,
+    last_digest BLOB,
+    -- The validators of the last document that was handled whole, as its server wrote them.
+    etag TEXT,
+    last_modified TEXT,
+    -- When the cursor last moved.
+    moved INTEGER NOT NULL,
+    -- A subscription has each shard once.
+    CONSTRAINT feed_shards_shard PRIMARY KEY (group_name, feed, shard),
+    CONSTRAINT feed_shards_number CHECK (shard BETWEEN 0 AND 4095),
+    CONSTRAINT feed_shards_token CHECK (token >= 0),
+    -- A lease has a holder and an end, or neither.
+    CONSTRAINT feed_shards_lease CHECK ((holder IS NULL) = (expires = 0)),
+    -- Positions are counted from 1; 0 is the place before the first event.
+    CONSTRAINT feed_shards_position CHECK (position >= 0),
+    -- A last event is known whole or not at all, and does not lie beyond the cursor.
+    CONSTRAINT feed_shards_last CHECK (
+        (last_position IS NULL) = (last_source IS NULL)
+        AND (last_position IS NULL) = (last_id IS NULL)
+        AND (last_position IS NULL) = (last_digest IS NULL)
+        AND (last_position IS NULL OR last_position BETWEEN 1 AND position)
+        AND (last_digest IS NULL OR length(last_digest) = 16)
+    ),
+    -- Shards belong to a subscription, and go with it.
+    CONSTRAINT feed_shards_subscription FOREIGN KEY (group_name, feed)
+    REFERENCES feed_cursors (group_name, feed) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- One row for each worker: who it is, and when it was last heard of. It goes with the subscription,
+-- but by no foreign key: a worker that registers would then lock the row of the subscription after
+-- those of shards, and whoever forgets a subscription locks them in another order.
+CREATE TABLE feed_workers (
+    -- Its name here: random, new at each start.
+    worker TEXT NOT NULL,
+    -- The subscription that it works for, as in feed_cursors.
+    group_name TEXT NOT NULL,
+    feed TEXT NOT NULL,
+    -- Its machine and its process, for people.
+    host TEXT NOT NULL,
+    process INTEGER NOT NULL,
+    -- What tells on the same machine whether the process still lives; NULL where that cannot be
+    -- told.
+    identity TEXT,
+    -- How many times its share of the shards it takes.
+    weight INTEGER NOT NULL,
+    -- At most so many events of a shard are handled beyond its cursor.
+    reach INTEGER NOT NULL,
+    -- How long its leases last, in microseconds. It counts as alive that long after its last sign
+    -- of life.
+    lease INTEGER NOT NULL,
+    -- When it registered, and when it was last heard of.
+    started INTEGER NOT NULL,
+    heartbeat INTEGER NOT NULL,
+    -- What it says about its work, as JSON.
+    report TEXT NOT NULL,
+    CONSTRAINT feed_workers_worker PRIMARY KEY (worker),
+    CONSTRAINT feed_workers_weight CHECK (weight >= 1)
+) STRICT, WITHOUT ROWID;
+
+-- Who shares a subscription.
+CREATE INDEX feed_workers_of ON feed_workers (group_name, feed);

@@ -1,0 +1,7 @@
+-- leases_acquire: shards get a new holder, each under a new token
+UPDATE feed_shards
+SET
+    holder = ?3,
+    token = token + 1,
+    expires = CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000 + ?4
+WHERE group_name = ?1 AND feed = ?2 AND shard IN (SELECT value FROM json_each(?5))

@@ -1,0 +1,14 @@
+-- shards_list: every shard, who holds it, and how far it has come
+SELECT
+    shard,
+    token,
+    holder,
+    CASE WHEN expires > present.now THEN expires - present.now END AS left_over,
+    moved,
+    present.now - moved AS still,
+    position, last_position, last_source, last_id, last_digest, etag, last_modified
+FROM
+    feed_shards,
+    (SELECT CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000 AS now) AS present
+WHERE group_name = ?1 AND feed = ?2
+ORDER BY shard

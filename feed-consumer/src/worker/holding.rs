@@ -1,0 +1,93 @@
+//! Which shards the worker holds.
+
+use std::cmp::Reverse;
+
+use futures_util::future::FusedFuture;
+use tracing::warn;
+
+use super::lane::Lane;
+use super::{ConsumerError, Worker};
+use crate::handler::Work;
+use crate::lease::LeaseNews;
+use crate::shard::ShardNumber;
+use crate::store::StoreError;
+
+impl<W, S> Worker<'_, W, S>
+where
+    W: Work,
+    S: FusedFuture<Output = ()>,
+{
+    /// Something has changed about the leases.
+    pub(super) async fn hear_of_leases(&mut self, news: LeaseNews) -> Result<(), ConsumerError> {
+        match news {
+            LeaseNews::Acquired(shards) => {
+                for acquired in shards {
+                    let lane = Lane::new(acquired.lease, acquired.place, self.manner.retry);
+                    self.lanes.insert(lane);
+                }
+                self.feeding.set_interest(self.shards, &self.lanes);
+                self.unheard.clear();
+                self.reporting.acquired();
+            }
+            LeaseNews::Lost(shards) => self.drop_lanes(&shards),
+            LeaseNews::Surplus(count) => self.leave(usize::from(count)),
+            LeaseNews::Beat => self.unheard.clear(),
+            LeaseNews::Trouble(error) => self.unheard_of(error)?,
+        }
+        self.report();
+        Ok(())
+    }
+
+    /// It was found that shards are another worker's now, or may be.
+    pub(super) fn lost(&mut self, shards: &[ShardNumber]) {
+        self.drop_lanes(shards);
+        self.leases.gone(shards);
+    }
+
+    /// Whatever is in hand of shards is dropped.
+    fn drop_lanes(&mut self, shards: &[ShardNumber]) {
+        for shard in shards {
+            if let Some(lane) = self.lanes.remove(*shard)
+                && let Some(in_hand) = lane.in_hand
+            {
+                warn!(
+                    shard = %shard,
+                    position = %in_hand.first,
+                    "the lease has ended; the event in hand is dropped"
+                );
+            }
+        }
+        self.feeding.set_interest(self.shards, &self.lanes);
+        if self.shards.get() == 1 && !shards.is_empty() {
+            // Whoever has the shard has the document as well.
+            self.document = None;
+        }
+    }
+
+    /// The leases have ended without being renewed.
+    pub(super) fn lose_all(&mut self) {
+        let all: Vec<ShardNumber> = self.lanes.iter().map(|lane| lane.lease.shard).collect();
+        self.lost(&all);
+    }
+
+    /// So many shards are given back: not those for which least is to do, since it is the work that
+    /// is to be shared, but those of which nothing is in hand come first.
+    fn leave(&mut self, count: usize) {
+        let leaving = self.lanes.iter().filter(|lane| lane.is_leaving).count();
+        let staying = self.lanes.iter().filter(|lane| !lane.is_leaving);
+        let mut staying: Vec<_> = staying
+            .map(|lane| (lane.in_hand.is_some(), Reverse(lane.lease.shard), lane.lease))
+            .collect();
+        staying.sort_unstable_by_key(|(is_in_hand, shard, _)| (*is_in_hand, *shard));
+        for (_, _, lease) in staying.into_iter().take(count.saturating_sub(leaving)) {
+            self.lanes.change(lease, |lane| lane.is_leaving = true);
+        }
+    }
+
+    /// The database did not hear of us: borne as its other failures are.
+    fn unheard_of(&mut self, error: StoreError) -> Result<(), ConsumerError> {
+        let StoreError::Unavailable(_) = &error else { return Err(error.into()) };
+        let failure = self.unheard.add(&error, None);
+        if failure.next_try.is_none() { Err(error.into()) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,187 @@
+//! What a worker has of one shard: the hold on it, the events that wait, and how far they are done.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use feed_protocol::{Position, Recorded};
+use futures_util::future::AbortHandle;
+use tokio::time::Instant;
+
+use super::feeding::FedBy;
+use crate::cursor::digest;
+use crate::schedule::failures::{Failures, Patience};
+use crate::store::Validators;
+use crate::store::pages::SeenEntry;
+use crate::store::shards::{Lease, Move, ShardPlace};
+
+/// An event that waits for its turn.
+#[derive(Debug, Clone)]
+pub(super) struct Waiting {
+    pub(super) recorded: Arc<Recorded>,
+    /// Its id in a document of other software.
+    pub(super) entry: Option<String>,
+}
+
+impl Waiting {
+    pub(super) fn position(&self) -> Position {
+        self.recorded.position
+    }
+
+    /// About how much memory it takes, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        const ATTRIBUTES: usize = 512;
+        self.recorded.event.data().map_or(0, |data| data.len()) + ATTRIBUTES
+    }
+}
+
+/// A shard that this worker holds.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) lease: Lease,
+    /// Where its cursor stands in the store.
+    pub(super) stored: ShardPlace,
+    /// What has been done beyond that.
+    ahead: Ahead,
+    /// All of its events up to here wait, are in hand, or are done.
+    pub(super) read_to: Position,
+    /// Which reader goes on from there.
+    pub(super) fed_by: FedBy,
+    waiting: VecDeque<Waiting>,
+    weight: usize,
+    pub(super) in_hand: Option<InHand>,
+    /// Those of its first event, while it is tried again.
+    pub(super) failures: Failures,
+    /// When that is.
+    pub(super) rests_until: Option<Instant>,
+    /// So many of its first events are handled one at a time, since they failed together.
+    pub(super) singly: usize,
+    /// It is to be given back.
+    pub(super) is_leaving: bool,
+}
+
+/// What a handler has of a shard.
+#[derive(Debug)]
+pub(super) struct InHand {
+    pub(super) first: Position,
+    pub(super) abort: AbortHandle,
+}
+
+/// What has been done beyond the stored place.
+#[derive(Debug, Default)]
+struct Ahead {
+    events: usize,
+    last: Option<Arc<Recorded>>,
+    entries: Vec<SeenEntry>,
+}
+
+impl Lane {
+    pub(super) fn new(lease: Lease, place: ShardPlace, retry: Patience) -> Self {
+        Self {
+            lease,
+            read_to: place.position,
+            stored: place,
+            ahead: Ahead::default(),
+            fed_by: FedBy::Nobody,
+            waiting: VecDeque::new(),
+            weight: 0,
+            in_hand: None,
+            failures: Failures::new(retry),
+            rests_until: None,
+            singly: 0,
+            is_leaving: false,
+        }
+    }
+
+    pub(super) fn first(&self) -> Option<&Waiting> {
+        self.waiting.front()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// About how much memory is taken by what waits, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// How many events are done that the store does not know of.
+    pub(super) fn ahead(&self) -> usize {
+        self.ahead.events
+    }
+
+    pub(super) fn push(&mut self, waiting: Waiting) {
+        self.weight += waiting.weight();
+        self.waiting.push_back(waiting);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Waiting> {
+        let waiting = self.waiting.pop_front()?;
+        self.weight -= waiting.weight();
+        Some(waiting)
+    }
+
+    /// An event that was taken, and not done, is the first again.
+    pub(super) fn put_back(&mut self, waiting: Waiting) {
+        self.weight += waiting.weight();
+        self.waiting.push_front(waiting);
+    }
+
+    /// Gives up the newest events that wait, down to so many, to be read again later.
+    pub(super) fn shorten(&mut self, len: usize) {
+        while self.waiting.len() > len
+            && let Some(last) = self.waiting.pop_back()
+        {
+            self.weight -= last.weight();
+            self.read_to = last.position().back_by(1);
+            self.fed_by = FedBy::Nobody;
+        }
+    }
+
+    /// The position up to which all is done.
+    pub(super) fn passed(&self) -> Position {
+        let first = self.in_hand.as_ref().map(|it| it.first);
+        let first = first.or_else(|| self.first().map(Waiting::position));
+        first.map_or(self.read_to, |first| first.back_by(1)).max(self.stored.position)
+    }
+
+    /// An event is done.
+    pub(super) fn done(&mut self, done: Waiting) {
+        self.ahead.events += 1;
+        let updated = done.recorded.updated;
+        self.ahead.entries.extend(done.entry.map(|iri| SeenEntry { iri, updated }));
+        self.ahead.last = Some(done.recorded);
+    }
+
+    /// How its cursor moves past all that is done, and the entries of documents on the way; `None`
+    /// if it need not.
+    pub(super) fn movement(&self) -> Option<(Move, &[SeenEntry])> {
+        let position = self.passed();
+        (position > self.stored.position).then(|| {
+            let last = self.ahead.last.as_deref();
+            (self.to(position, last), self.ahead.entries.as_slice())
+        })
+    }
+
+    /// How its cursor moves past an event.
+    pub(super) fn past(&self, last: &Recorded) -> Move {
+        self.to(last.position, Some(last))
+    }
+
+    /// How its cursor stays, with the validators of a document that was handled whole.
+    pub(super) fn with_validators(&self, validators: Validators) -> Move {
+        Move { lease: self.lease, to: ShardPlace { validators, ..self.stored.clone() } }
+    }
+
+    fn to(&self, position: Position, last: Option<&Recorded>) -> Move {
+        let last = last.map(digest::last_event).or_else(|| self.stored.last.clone());
+        let validators = self.stored.validators.clone();
+        Move { lease: self.lease, to: ShardPlace { position, last, validators } }
+    }
+
+    /// Its cursor stands there now, past all that was done.
+    pub(super) fn moved(&mut self, to: ShardPlace) {
+        self.ahead = Ahead::default();
+        self.stored = to;
+    }
+}

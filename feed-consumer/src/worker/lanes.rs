@@ -1,0 +1,291 @@
+//! All shards that a worker holds, and whose turn it is.
+//!
+//! The oldest event that may be handled comes first, whatever its shard. So a worker that handles
+//! one event at a time handles them in the order of the feed, as long as none has to be tried
+//! again.
+
+use std::collections::BTreeSet;
+
+use feed_protocol::{Position, Recorded};
+use futures_util::future::AbortHandle;
+use tokio::time::Instant;
+
+use super::feeding::FedBy;
+use super::lane::{InHand, Lane, Waiting};
+use crate::handler::handed::Handed;
+use crate::shard::{ShardCount, ShardNumber};
+use crate::store::shards::Lease;
+
+/// How many events may wait in all before readers at the front have to wait.
+const MOST_WAITING: usize = 1_000;
+/// About how much memory they may take, in bytes.
+const MOST_WEIGHT: usize = 16 * 1024 * 1024;
+/// A shard whose events take more than this part of either is left behind by the others.
+const SHARE: usize = 4;
+
+/// A shard that was left behind is read for again when so few of its events wait.
+const HUNGRY: usize = MOST_WAITING / SHARE / 16;
+
+/// The shards that a worker holds.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    lanes: Vec<Option<Lane>>,
+    /// Those that have an event that may be handled, by its position.
+    ready: BTreeSet<(Position, ShardNumber)>,
+    /// How many events of a shard may be done, or in hand, beyond its stored cursor.
+    window: usize,
+    waiting: usize,
+    weight: usize,
+}
+
+/// Events that are handled together, in the order of the feed.
+#[derive(Debug)]
+pub(super) struct Portion {
+    pub(super) items: Vec<Item>,
+    /// Which try it is: 1 for the first.
+    pub(super) number: u32,
+}
+
+/// An event of a portion.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) waiting: Waiting,
+    pub(super) lease: Lease,
+}
+
+impl Portion {
+    pub(super) fn handed(&self) -> Vec<Handed> {
+        let handed = |it: &Item| Handed { recorded: it.waiting.recorded.clone(), lease: it.lease };
+        self.items.iter().map(handed).collect()
+    }
+
+    /// The shards of its events, each once, with the last event of each.
+    pub(super) fn lasts(&self) -> Vec<(Lease, &Recorded)> {
+        let mut lasts: Vec<(Lease, &Recorded)> = Vec::new();
+        for item in self.items.iter().rev() {
+            if lasts.iter().all(|(lease, _)| *lease != item.lease) {
+                lasts.push((item.lease, &item.waiting.recorded));
+            }
+        }
+        // Rows are locked in this order.
+        lasts.sort_unstable_by_key(|(lease, _)| lease.shard);
+        lasts
+    }
+}
+
+impl Lanes {
+    pub(super) fn new(shards: ShardCount, window: usize) -> Self {
+        let lanes = shards.numbers().map(|_| None).collect();
+        Self { lanes, ready: BTreeSet::new(), window: window.max(1), waiting: 0, weight: 0 }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Lane> {
+        self.lanes.iter().flatten()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
+        self.lanes.iter_mut().flatten()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// How many events wait.
+    pub(super) const fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Whether so much waits that no more should be read ahead.
+    pub(super) const fn is_full(&self, allowance: usize) -> bool {
+        self.waiting >= MOST_WAITING * allowance || self.weight >= MOST_WEIGHT * allowance
+    }
+
+    pub(super) fn insert(&mut self, lane: Lane) {
+        let index = usize::from(lane.lease.shard.get());
+        self.remove(lane.lease.shard);
+        if let Some(place) = self.lanes.get_mut(index) {
+            *place = Some(lane);
+        }
+    }
+
+    /// Lets go of a shard. A handler that has an event of it is told to stop.
+    pub(super) fn remove(&mut self, shard: ShardNumber) -> Option<Lane> {
+        let lane = self.lanes.get_mut(usize::from(shard.get()))?.take()?;
+        if let Some(first) = lane.first() {
+            self.ready.remove(&(first.position(), shard));
+        }
+        self.waiting -= lane.len();
+        self.weight -= lane.weight();
+        if let Some(in_hand) = &lane.in_hand {
+            in_hand.abort.abort();
+        }
+        Some(lane)
+    }
+
+    pub(super) fn get(&self, shard: ShardNumber) -> Option<&Lane> {
+        self.lanes.get(usize::from(shard.get()))?.as_ref()
+    }
+
+    /// The lane of a shard, if it is still held under this token.
+    pub(super) fn held(&self, lease: Lease) -> Option<&Lane> {
+        self.get(lease.shard).filter(|lane| lane.lease == lease)
+    }
+
+    /// Changes a lane, if it is still held under this token, and looks again whether it is its turn.
+    pub(super) fn change<T>(
+        &mut self,
+        lease: Lease,
+        change: impl FnOnce(&mut Lane) -> T,
+    ) -> Option<T> {
+        self.held(lease)?;
+        self.change_shard(lease.shard, change)
+    }
+
+    /// Changes a lane, if the shard is held, and looks again whether it is its turn.
+    pub(super) fn change_shard<T>(
+        &mut self,
+        shard: ShardNumber,
+        change: impl FnOnce(&mut Lane) -> T,
+    ) -> Option<T> {
+        let lane = self.lanes.get_mut(usize::from(shard.get()))?.as_mut()?;
+        let before = (lane.first().map(Waiting::position), lane.len(), lane.weight());
+        let changed = change(lane);
+        let (first, len, weight) = before;
+        self.waiting = self.waiting - len + lane.len();
+        self.weight = self.weight - weight + lane.weight();
+        if let Some(first) = first {
+            self.ready.remove(&(first, shard));
+        }
+        if lane.in_hand.is_none()
+            && !lane.is_leaving
+            && lane.rests_until.is_none()
+            && lane.ahead() < self.window
+            && let Some(first) = lane.first()
+        {
+            self.ready.insert((first.position(), shard));
+        }
+        Some(changed)
+    }
+
+    /// Whether an event may be handled.
+    pub(super) fn is_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Whether a shard waits for nothing but its cursor.
+    pub(super) fn is_window_full(&self, lease: Lease) -> bool {
+        self.held(lease).is_some_and(|lane| lane.ahead() >= self.window)
+    }
+
+    /// An event for a shard. It is left out if it was read before; `false` if there is no room for
+    /// it, and the shard has been left behind.
+    pub(super) fn offer(&mut self, shard: ShardNumber, waiting: Waiting, by: FedBy) {
+        let wants = |lane: &Lane| lane.fed_by == by && waiting.position() > lane.read_to;
+        if !self.get(shard).is_some_and(wants) {
+            return;
+        }
+        self.change_shard(shard, |lane| {
+            let is_full = lane.len() >= MOST_WAITING / SHARE
+                || (lane.len() > 0 && lane.weight() >= MOST_WEIGHT / SHARE);
+            if is_full {
+                lane.read_to = waiting.position().back_by(1);
+                lane.fed_by = FedBy::Nobody;
+            } else {
+                lane.read_to = waiting.position();
+                lane.push(waiting);
+            }
+        });
+    }
+
+    /// Nothing can be handled, and nothing can be read for what waits: the shard for which most
+    /// waits gives half of it up, to be read again later.
+    pub(super) fn make_room(&mut self) {
+        let longest = self.iter().max_by_key(|lane| lane.len()).map(|lane| lane.lease);
+        if let Some(lease) = longest {
+            self.change(lease, |lane| lane.shorten(lane.len() / 2));
+        }
+    }
+
+    /// Whether a shard that was left behind is to be read for again: not before little is left of
+    /// what waits, since a handler that is slow would only have it left behind once more.
+    pub(super) fn is_hungry(lane: &Lane) -> bool {
+        lane.len() <= HUNGRY
+    }
+
+    /// The events that are to be handled next: the oldest, and those after it that join it, at
+    /// most so many. They are in hand from now on.
+    pub(super) fn take(
+        &mut self,
+        most: usize,
+        abort: &AbortHandle,
+        joins: impl Fn(&Recorded, &Recorded) -> bool,
+    ) -> Option<Portion> {
+        let mut items: Vec<Item> = Vec::new();
+        let mut number = 1;
+        while items.len() < most
+            && let Some(&(_, shard)) = self.ready.first()
+            && let Some(lane) = self.get(shard)
+            && let Some(next) = lane.first()
+        {
+            let is_alone = lane.singly > 0 || lane.failures.count() > 0;
+            if let Some(first) = items.first() {
+                if is_alone || !joins(&first.waiting.recorded, &next.recorded) {
+                    break;
+                }
+            } else if is_alone {
+                number = lane.failures.count().saturating_add(1);
+            }
+            let lease = lane.lease;
+            let taken = items.iter().filter(|item| item.lease == lease).count();
+            let is_last = taken + 1 + lane.ahead() >= self.window;
+            let first = lane.in_hand.as_ref().map_or(next.position(), |it| it.first);
+            let abort = abort.clone();
+            let waiting = self.change_shard(shard, |lane| {
+                lane.singly = lane.singly.saturating_sub(1);
+                lane.in_hand = Some(InHand { first, abort });
+                lane.pop()
+            });
+            items.extend(waiting.flatten().map(|waiting| Item { waiting, lease }));
+            // It is still this portion that has it in hand, and may have more of it.
+            if !is_last && let Some(next) = self.get(shard).and_then(Lane::first) {
+                self.ready.insert((next.position(), shard));
+            }
+            if is_alone {
+                break;
+            }
+        }
+        for item in &items {
+            // No other portion has any of it until this one is done.
+            if let Some(next) = self.get(item.lease.shard).and_then(Lane::first) {
+                self.ready.remove(&(next.position(), item.lease.shard));
+            }
+        }
+        (!items.is_empty()).then_some(Portion { items, number })
+    }
+
+    /// Events of a portion that was not done wait again.
+    pub(super) fn put_back(&mut self, portion: Portion) {
+        for Item { waiting, lease } in portion.items.into_iter().rev() {
+            self.change(lease, |lane| {
+                lane.in_hand = None;
+                lane.put_back(waiting);
+            });
+        }
+    }
+
+    /// When the next shard is to be tried again.
+    pub(super) fn rest_ends(&self) -> Option<Instant> {
+        self.iter().filter_map(|lane| lane.rests_until).min()
+    }
+
+    /// Shards whose time has come are tried again.
+    pub(super) fn wake(&mut self) {
+        let now = Instant::now();
+        let is_due = |lane: &&Lane| lane.rests_until.is_some_and(|until| until <= now);
+        let due: Vec<Lease> = self.iter().filter(is_due).map(|lane| lane.lease).collect();
+        for lease in due {
+            self.change(lease, |lane| lane.rests_until = None);
+        }
+    }
+}
