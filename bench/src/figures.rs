@@ -1,6 +1,7 @@
 //! What is measured, a module a subject.
 
 mod consume;
+mod group;
 mod handled;
 mod idle;
 mod inserts;
@@ -28,11 +29,12 @@ use crate::stage::Stage;
 type Names = &'static [(&'static str, &'static str)];
 
 /// What is measured on the stages.
-const STAGED: [Names; 7] = [
+const STAGED: [Names; 8] = [
     pages::NAMES,
     nginx::NAMES,
     read::NAMES,
     consume::NAMES,
+    group::NAMES,
     handled::NAMES,
     publish::NAMES,
     idle::NAMES,
@@ -93,6 +95,9 @@ async fn measure_on_stages(
     }
     if wants(consume::NAMES) {
         consume::measure(harness, &stages).await?;
+    }
+    if wants(group::NAMES) {
+        group::measure(harness, &stages, binary, folder).await?;
     }
     if wants(handled::NAMES) {
         handled::measure(harness, &stages).await?;

@@ -15,36 +15,36 @@
 //! - [`stage`]: a database of a certain size and the servers over it
 //! - [`shop`]: a shop's own tables beside the feeds, in SQLite and in PostgreSQL
 //! - [`orders`]: the events
+//! - [`worker`]: a worker of a group, which this program is when it starts itself anew
 
 mod client;
 mod figures;
 mod harness;
+mod interrupt;
 mod load;
 mod options;
 mod orders;
 mod process;
 mod shop;
 mod stage;
+mod worker;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::Parser;
-use tokio::signal::unix::{SignalKind, signal};
 
 use options::Options;
 
-// One thread for all clients, so that two processors serve one server and one generator of load.
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let options = Options::parse();
     if options.list {
         figures::list();
         return ExitCode::SUCCESS;
     }
-    // Interrupted or not, what was started is ended: by the drop of whatever started it.
-    let result = tokio::select! {
-        result = figures::run(&options) => result,
-        () = interrupted() => Err(anyhow::anyhow!("interrupted")),
+    let result = match &options.work {
+        Some(task) => worker::run(task),
+        None => measure(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -55,12 +55,12 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn interrupted() {
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
+// One thread for all clients, so that two processors serve one server and one generator of load.
+#[tokio::main(flavor = "current_thread")]
+async fn measure(options: &Options) -> Result<()> {
+    // Interrupted or not, what was started is ended: by the drop of whatever started it.
     tokio::select! {
-        _ = terminated.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+        result = figures::run(options) => result,
+        () = interrupt::interrupted() => Err(anyhow::anyhow!("interrupted")),
     }
 }

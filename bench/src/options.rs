@@ -45,6 +45,9 @@ pub(crate) struct Options {
     /// [default: beside this program]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) folder: Option<PathBuf>,
+    /// Be a worker of a group, for the program that measures it
+    #[arg(long, value_name = "TASK", hide = true, exclusive = true)]
+    pub(crate) work: Option<String>,
     /// Print the names of the figures, and measure nothing
     #[arg(long)]
     pub(crate) list: bool,
@@ -61,6 +64,11 @@ impl Options {
         events.sort_unstable();
         events.dedup();
         events
+    }
+
+    /// Whether the sizes were asked for, rather than left to this program.
+    pub(crate) fn states_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     pub(crate) fn connections(&self) -> usize {

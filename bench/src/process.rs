@@ -1,7 +1,8 @@
-//! The servers that are measured, as processes of their own.
+//! The servers and workers that are measured, as processes of their own.
 
 mod feed_server;
 mod nginx;
+mod worker;
 
 use std::fs;
 use std::process::{Child, Command};
@@ -12,6 +13,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal};
 
 pub(crate) use feed_server::{FeedServer, Settings, binary};
 pub(crate) use nginx::{Files, Nginx};
+pub(crate) use worker::Worker;
 
 /// A process that ends when this is dropped.
 #[derive(Debug)]
