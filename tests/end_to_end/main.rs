@@ -22,6 +22,9 @@ mod crash;
 mod degraded;
 mod doctor;
 mod examples;
+mod group_faults;
+mod group_programs;
+mod group_take_over;
 mod late_commit;
 mod links_under_a_prefix;
 mod other_readers;
@@ -32,6 +35,7 @@ mod publish_in;
 mod rollover;
 mod service_document;
 mod several_servers;
+mod status;
 mod store_contract;
 mod wire_conditional;
 mod wire_current;
@@ -47,3 +51,6 @@ mod wire_publish_refused;
 mod wire_stream;
 mod wire_subjects;
 mod wire_tail;
+
+/// Held by tests that start many processes, or measure how long something takes: one at a time.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

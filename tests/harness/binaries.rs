@@ -16,6 +16,12 @@ pub fn feed_consumer() -> PathBuf {
     built().join("feed-consumer")
 }
 
+/// The worker of the tests of groups, which records what it does.
+#[must_use]
+pub fn history_worker() -> PathBuf {
+    built().join("history-worker")
+}
+
 /// The example of this name.
 #[must_use]
 pub fn example(name: &str) -> PathBuf {

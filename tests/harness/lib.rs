@@ -13,6 +13,8 @@
 //! - [`consumer`]: `feed-consumer`, with a database of its own
 //! - [`site`]: other software that serves a document
 //! - [`faulty`]: a feed server that fails as it is told to
+//! - [`group`]: workers that share a subscription, and what befalls them
+//! - [`history`]: what their handlers did, as they recorded it
 //! - [`target`]: where events are forwarded to
 //! - [`tls`]: a private certificate authority
 //! - [`forward_proxy`]: a proxy that a client is told to use
@@ -37,6 +39,8 @@ pub mod faulty;
 pub mod follow;
 pub mod forward_proxy;
 pub mod gateway;
+pub mod group;
+pub mod history;
 pub mod http;
 pub mod mounted;
 pub mod postgres;

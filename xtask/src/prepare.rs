@@ -2,7 +2,7 @@
 //!
 //! The end-to-end tests have feeds read by software that knows nothing of this project: an XML
 //! parser, a feed library, a feed reader, two HTTP caches. They store feeds in PostgreSQL, too, of which
-//! they start a server of their own. No test is skipped because one of them
+//! they start a server of their own, and run a worker whose clock is wrong. No test is skipped because one of them
 //! is absent. On Debian, as root, what is absent is installed; elsewhere the step fails with one
 //! line that says what to install.
 
@@ -52,6 +52,12 @@ const TOOLS: &[Tool] = &[
     Tool { name: "varnish", probe: Probe::Command(&["varnishd", "-V"]), packages: &["varnish"] },
     // Tests also stop and kill a server of their own, whatever server FEED_TEST_POSTGRES_URL names.
     Tool { name: "PostgreSQL 13 or newer", probe: Probe::Postgres, packages: &["postgresql"] },
+    // A worker of a group is given a wrong clock.
+    Tool {
+        name: "faketime",
+        probe: Probe::Command(&["faketime", "--version"]),
+        packages: &["faketime"],
+    },
     Tool {
         name: "newsboat",
         probe: Probe::Command(&["newsboat", "--version"]),

@@ -126,13 +126,14 @@ pub(crate) fn bench(arguments: &[OsString]) -> Result<()> {
 }
 
 /// The cargo that runs us, in the workspace.
-fn cargo(arguments: &[&str]) -> Command {
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(root::workspace());
     command
 }
 
-fn succeed(command: &mut Command) -> Result<()> {
+/// Runs a command that must end well.
+pub(crate) fn succeed(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("{command:?} could not be started"))?;
     if !status.success() {
         bail!("the command ended with {status}");
