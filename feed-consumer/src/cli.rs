@@ -6,6 +6,7 @@
 //! - [`settings`]: what is to be run: flags, environment, file, defaults
 //! - [`run`]: runs subscriptions to their end
 //! - [`cursor`]: shows cursors, and moves them
+//! - [`parked`]: shows parked events, and has something done about them
 //! - [`status`]: shows how subscriptions and their workers are doing
 //! - [`asking`]: how a cursor's feed is asked where it ends
 //! - [`doctor`]: what a consumer may rely on of a feed
@@ -22,6 +23,7 @@ mod cursor;
 mod doctor;
 mod exit;
 mod http_args;
+mod parked;
 mod run;
 mod settings;
 mod signals;
@@ -51,6 +53,7 @@ async fn try_run() -> Result<(), Failed> {
     match cli.command {
         Command::Run(args) => run::run(settings::load(&args, &cli.place)?, &terminal).await,
         Command::Cursor(command) => cursor::run(command, &cli.place).await,
+        Command::Parked(command) => parked::run(command, &cli.place).await,
         Command::Status(args) => status::run(&args, &cli.place).await,
         Command::Doctor(args) => doctor::examine(args).await,
         Command::Config(command) => config::run(&command, &cli.place),

@@ -6,11 +6,13 @@
 //! - [`on`]: handlers by the types of events
 //! - [`beginning`]: what stands at the address, and where the subscription stands in it
 //! - [`cursors`]: the cursors of a database, to look at and to move by hand
+//! - [`parked`]: the parked events of a subscription, to look at and to have something done about
 
 mod beginning;
 mod builder;
 mod cursors;
 mod on;
+mod parked;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -41,6 +43,7 @@ pub use cursors::{
     Cursors, CursorsError, InvalidMoveTo, KeptCursor, MoveTo, PlannedMove, ShardStatus, Status,
     WorkerStatus,
 };
+pub use parked::{Asked, Outcome, ParkedError, ParkedEvent, ParkedEvents};
 
 /// A subscription that is ready to run.
 ///

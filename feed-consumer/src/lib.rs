@@ -40,8 +40,9 @@ mod store;
 mod worker;
 
 pub use consumer::{
-    ConfigError, Consumer, ConsumerBuilder, Cursors, CursorsError, InvalidMoveTo, InvalidStart,
-    KeptCursor, MoveTo, PlannedMove, ShardStatus, Start, Status, WorkerStatus,
+    Asked, ConfigError, Consumer, ConsumerBuilder, Cursors, CursorsError, InvalidMoveTo,
+    InvalidStart, KeptCursor, MoveTo, Outcome, ParkedError, ParkedEvent, ParkedEvents, PlannedMove,
+    ShardStatus, Start, Status, WorkerStatus,
 };
 pub use cursor::Window;
 pub use doctor::{Doctor, Finding, Report, Verdict};
@@ -64,8 +65,12 @@ pub use schedule::{InvalidSchedule, Schedule};
 pub use shard::{InvalidShardCount, ShardCount, ShardNumber, Token};
 pub use store::StoreError;
 pub use store::location::CursorDatabase;
+pub use store::parking::{Deed, ParkedDeed, ParkedFilter};
 pub use store::transaction::{Database, Postgres, Sqlite, Tx};
-pub use worker::{ConsumerError, Ended, Progress, ReadingFailure, Retrying, Summary, WorkerReport};
+pub use worker::{
+    ConsumerError, Ended, InvalidOnExhausted, OnExhausted, Progress, ReadingFailure, Retrying,
+    Summary, WorkerReport,
+};
 
 /// The programs of the README, so that they compile as they stand there.
 #[cfg(doctest)]

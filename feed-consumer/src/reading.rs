@@ -41,7 +41,7 @@ pub(crate) mod stream;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use feed_protocol::Position;
+use feed_protocol::{Position, Recorded};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
@@ -73,7 +73,7 @@ pub(crate) enum Source {
 }
 
 /// What readers of a feed with positions are made of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct FeedSource {
     /// What asks.
     pub(crate) client: Client,
@@ -81,6 +81,15 @@ pub(crate) struct FeedSource {
     pub(crate) url: Url,
     /// What it said of itself.
     pub(crate) feed: OpenFeed,
+}
+
+impl FeedSource {
+    /// The event at a position; `None` if the feed shows none there.
+    pub(crate) async fn event_at(self, position: Position) -> Result<Option<Recorded>, ReadError> {
+        let Self { client, url, feed } = self;
+        let everything = Interest::everything();
+        FeedReader::new(client, url, feed, position, None, everything).event_here().await
+    }
 }
 
 /// What readers of a subscription are made of.

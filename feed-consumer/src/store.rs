@@ -14,6 +14,7 @@ pub(crate) mod databases;
 pub(crate) mod ledger;
 pub(crate) mod location;
 pub(crate) mod pages;
+pub(crate) mod parking;
 mod postgres;
 mod row;
 mod schema;
@@ -31,6 +32,7 @@ use feed_protocol::event::{EventId, Source};
 use feed_protocol::{Incarnation, Position};
 
 use self::pages::{Page, PageStore, SeenEntry};
+use self::parking::{Follower, ParkStore};
 use self::shards::{Move, ShardStore};
 
 /// A place where cursors are kept.
@@ -44,7 +46,7 @@ use self::shards::{Move, ShardStore};
 /// 3. A caller that drops a future leaves nothing half done.
 #[async_trait]
 pub(crate) trait CursorStore:
-    PageStore + ShardStore + fmt::Debug + Send + Sync + 'static
+    PageStore + ShardStore + ParkStore + fmt::Debug + Send + Sync + 'static
 {
     /// Where a subscription stands; `None` before it has begun.
     async fn find(&self, subscription: &Subscription) -> Result<Option<Place>, StoreError>;
@@ -85,7 +87,7 @@ pub(crate) trait CursorStore:
     async fn list(&self) -> Result<Vec<Kept>, StoreError>;
 
     /// Puts a cursor elsewhere by hand, before or behind where it stood, or into another life of
-    /// the feed. `false`, and nothing done, if it does not stand where it is said to.
+    /// the feed, which has nothing of what is parked. `false`, and nothing done, if it does not stand where it is said to.
     async fn put(
         &self,
         subscription: &Subscription,
@@ -138,6 +140,20 @@ pub struct Advance {
     pub(crate) moves: Vec<Move>,
     /// The entries of a document of other software that were handled on the way.
     pub(crate) seen: Vec<SeenEntry>,
+    /// What the cursors pass that waits behind parked events, each of a shard that moves.
+    pub(crate) followers: Vec<Follower>,
+}
+
+impl Advance {
+    /// One cursor moves, and nothing else.
+    fn of(subscription: &Subscription, to: &Move) -> Self {
+        Self {
+            subscription: subscription.clone(),
+            moves: vec![to.clone()],
+            seen: Vec::new(),
+            followers: Vec::new(),
+        }
+    }
 }
 
 /// How far a subscription has come.

@@ -13,6 +13,10 @@
 //! - [`listening`]: what readers say
 //! - [`holding`]: which shards it holds
 //! - [`handling`]: what becomes of events that were handled, or not
+//! - [`parking`]: events that are set aside, and what becomes of them
+//! - [`reviving`]: they are taken up again
+//! - [`requests`]: what people ask to be done with them
+//! - [`shelf`]: what is parked of a shard
 //! - [`storing`]: cursors move, and shards are given back
 //! - [`pending`]: events that wait to be handled together
 //! - [`report`]: what it says about its work, for `status`
@@ -27,9 +31,13 @@ mod holding;
 mod lane;
 mod lanes;
 mod listening;
+mod parking;
 mod pending;
 mod progress;
 mod report;
+mod requests;
+mod reviving;
+mod shelf;
 mod shutdown;
 mod storing;
 
@@ -61,6 +69,7 @@ use crate::store::{CursorStore, Subscription};
 pub(crate) use self::pending::Batching;
 
 pub use error::ConsumerError;
+pub use parking::{InvalidOnExhausted, OnExhausted};
 pub use progress::{Ended, Progress, Summary};
 pub(crate) use report::seconds;
 pub use report::{ReadingFailure, Retrying, WorkerReport};
@@ -73,7 +82,7 @@ pub(crate) type NewsReceiver = mpsc::Receiver<Result<News, ReadingEnded>>;
 const BURST: usize = 256;
 
 /// How a worker goes about it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Manner {
     /// How many events are handled together.
     pub(crate) batching: Batching,
@@ -85,6 +94,10 @@ pub(crate) struct Manner {
     pub(crate) retry: Patience,
     /// How long a handling may take.
     pub(crate) deadline: Option<Duration>,
+    /// What becomes of an event after its last try.
+    pub(crate) on_exhausted: OnExhausted,
+    /// After how long a parked event is taken up again, one after the other.
+    pub(crate) parked_retries: Arc<[Duration]>,
     /// How failures of the database are met.
     pub(crate) patience: Patience,
 }
@@ -155,6 +168,7 @@ where
         shutdown: Shutdown<'a, S>,
     ) -> Self {
         let Task { store, subscription, shards, leases, sources, pace, position, head } = task;
+        let (patience, window) = (manner.patience, manner.window.events);
         let now = Progress { position, head: head.max(position), ..Progress::default() };
         progress.send_replace(now);
         Self {
@@ -166,15 +180,15 @@ where
             subscription,
             shards,
             leases,
-            unheard: Failures::new(manner.patience),
-            lanes: Lanes::new(shards, manner.window.events),
+            unheard: Failures::new(patience),
+            lanes: Lanes::new(shards, window),
             reporting: Reporting::new(&pace),
             feeding: Feeding::new(sources, pace),
             document: None,
             reading_ended: None,
             waiting_since: None,
             finished: VecDeque::new(),
-            storing: Storing::new(manner.patience),
+            storing: Storing::new(patience),
             now,
             progress,
             shutdown,
@@ -199,6 +213,10 @@ where
         };
         let position = self.lanes.iter().map(|lane| lane.stored.position).min();
         let position = position.unwrap_or(self.now.position);
+        let parked: usize = self.lanes.iter().map(|lane| lane.shelf.len()).sum();
+        if parked > 0 {
+            warn!(parked, "events are parked: see `feed-consumer parked list`");
+        }
         // Tells the others at once; otherwise they find out when the leases end.
         if let Err(error) = self.leases.leave().await {
             warn!(
@@ -260,11 +278,17 @@ where
             }
             self.tell();
             let (batch, rest) = (self.batch_deadline(), self.lanes.rest_ends());
+            let is_free = flight.len() < self.manner.concurrency;
+            let revival = self.revival_due().filter(|_| is_free);
             tokio::select! {
                 biased;
                 () = self.shutdown.begins() => return Ok(Ended::Shutdown),
                 () = until(self.leases.deadline()) => self.lose_all(),
-                news = self.leases.next() => self.hear_of_leases(news).await?,
+                news = self.leases.next() => {
+                    if let Next::End(ended) = self.hear_of_leases(flight, news).await? {
+                        return Ok(ended);
+                    }
+                }
                 Some(done) = flight.next() => self.finished.push_back(done),
                 said = self.feeding.next(&self.lanes),
                     if self.document.is_none() && self.reading_ended.is_none() =>
@@ -280,6 +304,7 @@ where
                 }
                 () = until(rest) => self.lanes.wake(),
                 () = until(batch) => {}
+                () = until(revival) => {}
                 () = std::future::ready(()), if begun == BURST => {}
             }
         }
@@ -303,7 +328,9 @@ where
         if is_at_rest && self.feeding.is_held_up(&self.lanes) {
             self.lanes.make_room();
         }
-        let is_all_done = is_at_rest && self.lanes.waiting() == 0;
+        // What is parked may wait for long; those that waited behind it are due at once.
+        let is_reviving = self.revival_due().is_some_and(|due| due <= Instant::now());
+        let is_all_done = is_at_rest && !is_reviving && self.lanes.waiting() == 0;
         if is_all_done && let Some(ended) = self.reading_ended.take() {
             return Err(ended.into());
         }
@@ -326,7 +353,10 @@ where
         self.leases.has_beaten()
             && self.feeding.is_idle()
             && self.lanes.iter().all(is_fed)
-            && others.is_none_or(|lowest| lowest >= head)
+            && match others {
+                Some(lowest) => lowest >= head,
+                None => self.lanes.iter().count() == usize::from(self.shards.get()),
+            }
     }
 
     /// Tells how far it is.

@@ -322,3 +322,18 @@ async fn two_consumers_of_one_group_share_the_feed_and_handle_each_event_once() 
         consumer.ended().await.expect_code(0);
     }
 }
+
+#[tokio::test]
+async fn workers_that_end_by_themselves_do_not_end_before_all_is_handled() {
+    let server = ServerProcess::with_page_size(10).await;
+    server.publish_orders(12).await;
+    let subscription = Subscription::to(&server, "orders");
+    let exec = "sleep 0.3; echo $FEED_EVENT_POSITION >> log";
+    let arguments = ["--exec", exec, "--shards", "1", "--until-idle"];
+    let workers: Vec<_> = (0..3).map(|_| subscription.start(&arguments)).collect();
+    for worker in workers {
+        let ended = worker.ended().await.expect_code(0);
+        let last = last_line(&ended.stderr).to_owned();
+        assert_eq!(subscription.lines_of("log").len(), 12, "{last}");
+    }
+}

@@ -15,6 +15,7 @@ mod consumer_forward;
 mod consumer_hostile;
 mod consumer_http;
 mod consumer_live;
+mod consumer_parked;
 mod consumer_run;
 mod consumer_stops;
 mod consumer_transactional;

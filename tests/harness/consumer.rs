@@ -74,6 +74,11 @@ impl Subscription {
         run(self.program(&[&["cursor"], arguments, &["--database", "consumer.db"]].concat())).await
     }
 
+    /// Runs `feed-consumer parked` on its database, with these arguments.
+    pub async fn parked(&self, arguments: &[&str]) -> Ended {
+        run(self.program(&[&["parked"], arguments, &["--database", "consumer.db"]].concat())).await
+    }
+
     /// `feed-consumer` with these arguments alone, in the folder of its database.
     #[must_use]
     pub fn program(&self, arguments: &[&str]) -> Command {

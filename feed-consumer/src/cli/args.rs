@@ -7,6 +7,7 @@
 //! - [`cursor`]: which cursor, and where to
 //! - [`status`]: which subscriptions, and how they are shown
 //! - [`group`]: how workers share a subscription
+//! - [`parked`]: which parked events, and what is to be done with them
 //! - [`environment`]: variables that look like settings and are none
 //! - [`help`]: texts of the help that are longer than a line
 
@@ -16,6 +17,7 @@ pub(super) mod environment;
 pub(super) mod forward;
 pub(super) mod group;
 mod help;
+pub(super) mod parked;
 pub(super) mod run;
 pub(super) mod status;
 
@@ -25,6 +27,7 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::Targets;
 
 use self::cursor::CursorCommand;
+use self::parked::ParkedCommand;
 use self::run::RunArgs;
 use self::status::StatusArgs;
 use super::doctor::{self, DoctorArgs};
@@ -62,7 +65,8 @@ pub(super) struct PlaceArgs {
     /// Several subscriptions, in TOML; `feed-consumer config example` prints every setting
     #[arg(long, global = true, value_name = "FILE", env = "FEED_CONSUMER_CONFIG")]
     pub(super) config: Option<PathBuf>,
-    /// The SQLite file that holds the cursors; `run` creates it [default: ./consumer.db]
+    /// The database that holds the cursors, for all workers of a group: a SQLite file, which `run`
+    /// creates, or postgres://USER:PASSWORD@HOST/DATABASE [default: ./consumer.db]
     #[arg(
         long,
         global = true,
@@ -81,6 +85,9 @@ pub(super) enum Command {
     /// Show how far subscriptions have come, or move one by hand
     #[command(subcommand, after_help = help::CURSOR)]
     Cursor(CursorCommand),
+    /// Look at the events that could not be handled and were set aside; retry, edit or discard them
+    #[command(subcommand, after_help = help::PARKED)]
+    Parked(ParkedCommand),
     /// Show how subscriptions and their workers are doing: lag, rate, who holds what, what fails
     #[command(after_help = help::STATUS)]
     Status(Box<StatusArgs>),
@@ -154,6 +161,11 @@ mod tests {
             (&["run", "--gruop", "a"], ["--gruop", "--group"]),
             (&["cursor", "set", "http://h/"], ["--to", "required"]),
             (&["cursor", "set", "http://h/", "--to", "end"], ["--to", "'beginning', 'now'"]),
+            (&["parked", "retry"], ["POSITION", "--all"]),
+            (&["parked", "retry", "one"], ["POSITION", "not a position"]),
+            (&["parked", "discard", "7"], ["--reason", "required"]),
+            (&["parked", "edit", "7"], ["--data", "--event"]),
+            (&["parked", "list", "--older-than", "old"], ["--older-than", "such as '1h'"]),
             (&["status", "--watch=soon"], ["--watch", "such as '2s'"]),
             (&["status", "--watch=1ms"], ["--watch", "'100ms' or more"]),
             (&["rum"], ["rum", "run"]),

@@ -95,14 +95,15 @@ async fn carry_out(
 }
 
 /// Asks on the terminal.
-fn is_confirmed() -> Result<bool, Failed> {
+pub(super) fn is_confirmed() -> Result<bool, Failed> {
     say("Go on? [y/N] ")?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(Failed::Output)?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-fn say(text: &str) -> Result<(), Failed> {
+/// Says so on standard output.
+pub(super) fn say(text: &str) -> Result<(), Failed> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failed::Output)
 }

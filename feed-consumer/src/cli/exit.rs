@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
-use feed_consumer::{ConfigError, ConsumerError, CursorsError, Ended, StoreError};
+use feed_consumer::{ConfigError, ConsumerError, CursorsError, Ended, ParkedError, StoreError};
 use feed_protocol::Position;
 
 use super::settings::Said;
@@ -20,6 +20,15 @@ pub(super) enum Failed {
     Subscription(Box<ConsumerError>),
     /// A cursor could not be looked at, or moved.
     Cursors(Box<CursorsError>),
+    /// Something about a parked event cannot be asked for.
+    Parked(Box<ParkedError>),
+    /// What was asked for was not done with some of the parked events, and it was said why.
+    NotDone {
+        /// With so many.
+        failed: usize,
+        /// Of so many.
+        all: usize,
+    },
     /// One of several subscriptions failed.
     Of {
         /// Its name.
@@ -79,6 +88,11 @@ impl Failed {
                 | CursorsError::WithoutPositions { .. } => 2,
                 _ => 1,
             },
+            Self::Parked(error) => match &**error {
+                ParkedError::Store(_) | ParkedError::Conflict { .. } => 1,
+                _ => 2,
+            },
+            Self::NotDone { .. } => 1,
             Self::Of { failed, .. } => failed.code(),
             Self::Signals(_) | Self::Output(_) | Self::Interrupted | Self::Examined => 1,
             Self::Unread(_) => 4,
@@ -127,6 +141,14 @@ impl fmt::Display for Failed {
                     _ => Ok(()),
                 }
             }
+            Self::Parked(error) => write!(f, "{}", Chain(&**error)),
+            Self::NotDone { failed, all: 1 } if *failed == 1 => {
+                f.write_str("what was asked for was not done; see above")
+            }
+            Self::NotDone { failed, all } => write!(
+                f,
+                "what was asked for was not done with {failed} of {all} events; see above"
+            ),
             Self::Of { name, failed } => write!(f, "subscription {name:?}: {failed}"),
             Self::Output(error) => write!(f, "the terminal or the pipe failed: {error}"),
             Self::Signals(error) => write!(f, "the system does not tell of signals: {error}"),
@@ -193,6 +215,18 @@ impl From<ConfigError> for Failed {
 impl From<CursorsError> for Failed {
     fn from(error: CursorsError) -> Self {
         Self::Cursors(Box::new(error))
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        CursorsError::from(error).into()
+    }
+}
+
+impl From<ParkedError> for Failed {
+    fn from(error: ParkedError) -> Self {
+        Self::Parked(Box::new(error))
     }
 }
 

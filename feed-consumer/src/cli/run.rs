@@ -108,6 +108,7 @@ pub(super) fn prepare(
         updates,
         vanished,
         max_pages,
+        on_exhausted,
         shards,
         workers,
         concurrency,
@@ -121,6 +122,7 @@ pub(super) fn prepare(
         .start(from)
         .schedule(schedule)
         .until_idle(until_idle)
+        .on_exhausted(on_exhausted)
         .workers(workers)
         .concurrency(concurrency.into())
         .updates(updates)

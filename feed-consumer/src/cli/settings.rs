@@ -14,7 +14,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use feed_consumer::{HttpOptions, Schedule, ShardCount, Start, Updates, Vanished};
+use feed_consumer::{HttpOptions, OnExhausted, Schedule, ShardCount, Start, Updates, Vanished};
 use url::Url;
 
 use self::draft::Draft;
@@ -40,6 +40,7 @@ pub(super) struct Subscription {
     pub(super) updates: Updates,
     pub(super) vanished: Vanished,
     pub(super) max_pages: Option<u32>,
+    pub(super) on_exhausted: OnExhausted,
     pub(super) shards: Option<ShardCount>,
     pub(super) workers: u16,
     pub(super) concurrency: u16,

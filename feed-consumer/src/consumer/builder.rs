@@ -20,10 +20,26 @@ use crate::schedule::backoff::Backoff;
 use crate::schedule::failures::{Patience, Retry};
 use crate::shard::ShardCount;
 use crate::store::location::CursorDatabase;
-use crate::worker::{Batching, Manner, Progress};
+use crate::worker::{Batching, Manner, OnExhausted, Progress};
 
 /// How long a subscription that is to end by itself bears failures, if not set.
 const DEFAULT_PATIENCE: Duration = Duration::from_secs(5 * 60);
+
+/// After how long a parked event is taken up again, if not set.
+const PARKED_RETRIES: [Duration; 5] = [
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(30 * 60),
+    Duration::from_secs(2 * 60 * 60),
+];
+
+/// How an event is tried before it is parked, if not set. Its shard waits meanwhile.
+const IN_PLACE: Patience = Patience {
+    backoff: Backoff { first: Duration::from_millis(100), cap: Duration::from_millis(400) },
+    give_up_after: Some(Duration::from_secs(1)),
+    failures: Some(3),
+};
 
 /// As long as for ever: a longer time may lead to a moment that no clock knows.
 const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
@@ -103,6 +119,8 @@ pub struct ConsumerBuilder<H> {
     batching: Batching,
     deadline: Option<Option<Duration>>,
     retry: Option<Retry>,
+    on_exhausted: OnExhausted,
+    parked_retries: Vec<Duration>,
     backoff: Backoff,
     give_up_after: Option<Option<Duration>>,
     grace: Duration,
@@ -128,6 +146,8 @@ impl ConsumerBuilder<()> {
             batching: Batching::default(),
             deadline: None,
             retry: None,
+            on_exhausted: OnExhausted::Stop,
+            parked_retries: PARKED_RETRIES.to_vec(),
             backoff: Backoff::default(),
             give_up_after: None,
             grace: Duration::from_secs(10),
@@ -265,6 +285,24 @@ impl<H> ConsumerBuilder<H> {
         self
     }
 
+    /// What becomes of an event after its last try, or after a permanent error: the subscription
+    /// stops before it (if not set), or it is parked, so that all events of other subjects go on.
+    /// If it is to be parked, and [`retry`](Self::retry) says nothing else, an event is tried three
+    /// times, within a second at most.
+    #[must_use]
+    pub const fn on_exhausted(mut self, what: OnExhausted) -> Self {
+        self.on_exhausted = what;
+        self
+    }
+
+    /// After how long a parked event is taken up again, one time after the other; after the last it
+    /// waits for a person. 10 seconds, 1, 5 and 30 minutes and 2 hours, if not set.
+    #[must_use]
+    pub fn parked_retries(mut self, times: impl IntoIterator<Item = Duration>) -> Self {
+        self.parked_retries = times.into_iter().collect();
+        self
+    }
+
     /// How long to wait after failures, of reading and of handling. At most 200 ms after the
     /// first, doubling up to at most a minute, if not set.
     #[must_use]
@@ -346,6 +384,8 @@ impl<H> ConsumerBuilder<H> {
             batching,
             deadline,
             retry,
+            on_exhausted,
+            parked_retries,
             backoff,
             give_up_after,
             grace,
@@ -369,6 +409,8 @@ impl<H> ConsumerBuilder<H> {
             batching,
             deadline,
             retry,
+            on_exhausted,
+            parked_retries,
             backoff,
             give_up_after,
             grace,
@@ -430,7 +472,13 @@ impl<H: Work> ConsumerBuilder<H> {
             batching: Batching { events, time: time.min(LONGEST) },
             concurrency: self.concurrency.saturating_mul(usize::from(self.workers)),
             window: Window { events: window.events, time: window.time.min(LONGEST) },
-            retry: self.retry.map_or(patience, Patience::from),
+            retry: match (self.retry, self.on_exhausted) {
+                (Some(retry), _) => retry.into(),
+                (None, OnExhausted::Stop) => patience,
+                (None, OnExhausted::Park) => IN_PLACE,
+            },
+            on_exhausted: self.on_exhausted,
+            parked_retries: self.parked_retries.into(),
             deadline: deadline.map(|limit| limit.min(LONGEST)),
             patience,
         };

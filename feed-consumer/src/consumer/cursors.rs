@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::ConfigError;
+use super::parked::ParkedEvents;
 use crate::reading::client::Client;
 use crate::reading::client::options::HttpOptions;
 use crate::reading::error::{Discontinuity, ReadError};
@@ -172,6 +173,12 @@ impl Cursors {
             format!("there are cursors in {}: name one of these feeds", urls.join(", "))
         };
         Err(CursorsError::Unknown { group: group.to_owned(), feed, known })
+    }
+
+    /// The parked events of a subscription.
+    #[must_use]
+    pub fn parked(&self, cursor: &KeptCursor) -> ParkedEvents {
+        ParkedEvents::new(Arc::clone(&self.store), cursor.kept.subscription.clone())
     }
 
     /// Closes the database.

@@ -8,6 +8,7 @@ mod handlers;
 mod live;
 mod model;
 mod pages;
+mod parking;
 mod reading;
 mod transactional;
 mod types;

@@ -12,6 +12,7 @@ use super::routes::{self, Found, Route, Routes};
 use super::{Handler, HandlerError};
 use crate::shard::ShardNumber;
 use crate::store::location::{Location, Opened};
+use crate::store::parking::Resolving;
 use crate::store::transaction::{Broken, Database, Open, Transactions, Tx};
 use crate::store::{Advance, StoreError};
 
@@ -89,12 +90,21 @@ pub(crate) mod sealed {
 #[derive(Debug)]
 pub struct Attempt {
     pub(crate) events: Vec<Handed>,
-    /// How the cursors of their shards move, where that is part of it.
-    pub(crate) advance: Option<Advance>,
+    /// How a transaction ends, where there is one.
+    pub(crate) ending: Option<Ending>,
     /// 1 for the first.
     pub(crate) number: u32,
     /// How long each handling may take.
     pub(crate) deadline: Option<Duration>,
+}
+
+/// How a transaction of handlers ends, before it commits.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// Cursors move.
+    Advance(Advance),
+    /// A parked event is resolved.
+    Resolve(Resolving),
 }
 
 /// Why a portion was not done.
@@ -326,8 +336,15 @@ where
             events = rest;
         }
         // Expect safety: the worker says so wherever the work is transactional.
-        let advance = attempt.advance.expect("a transaction moves the cursor");
-        match open.commit(&advance).await {
+        let lost = match attempt.ending.expect("a transaction says how it ends") {
+            Ending::Advance(advance) => open.commit(&advance).await,
+            Ending::Resolve(resolving) => {
+                let resolved = open.commit_resolved(&resolving).await;
+                let shard = resolving.lease.shard;
+                resolved.map(|resolved| if resolved.is_some() { Vec::new() } else { vec![shard] })
+            }
+        };
+        match lost {
             Ok(lost) if lost.is_empty() => Ok(()),
             Ok(lost) => Err(Failed::Fenced(lost)),
             Err(error) => Err(Failed::Commit(error)),

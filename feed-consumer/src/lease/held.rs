@@ -178,6 +178,8 @@ impl Held {
             }
         }
         given_up.sort();
+        // What was said of the others' cursors did not count these.
+        self.has_beaten &= given_up.is_empty();
         given_up
     }
 

@@ -9,12 +9,11 @@ use feed_protocol::Position;
 use tokio::time::Instant;
 
 use crate::shard::{ShardCount, ShardNumber, Token};
-use crate::store::pages::SeenEntry;
 use crate::store::shards::{
-    Acquired, Beat, Beaten, Lease, Move, Neighbour, Shard, ShardPlace, ShardStore, WorkerFacts,
-    WorkerId, WorkerRow,
+    Acquired, Beat, Beaten, Lease, Neighbour, Shard, ShardPlace, ShardStore, WorkerFacts, WorkerId,
+    WorkerRow,
 };
-use crate::store::{StoreError, Subscription};
+use crate::store::{Advance, StoreError, Subscription};
 
 /// What becomes of a beat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -271,12 +270,7 @@ impl ShardStore for Scripted {
         unreachable!("a beat says what there is to know of workers")
     }
 
-    async fn advance_shards(
-        &self,
-        _: &Subscription,
-        _: &[Move],
-        _: &[SeenEntry],
-    ) -> Result<Vec<ShardNumber>, StoreError> {
+    async fn advance_shards(&self, _: &Advance) -> Result<Vec<ShardNumber>, StoreError> {
         unreachable!("cursors are moved by others")
     }
 

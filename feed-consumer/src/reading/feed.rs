@@ -198,18 +198,26 @@ impl FeedReader {
 
     /// Learns what stands at the position where reading begins, so that it is known again later.
     pub(crate) async fn learn_last(&mut self) -> Result<Option<LastEvent>, ReadError> {
-        if self.last.event.is_none() && self.position > Position::ZERO {
-            let position = self.position;
-            let after = position.back_by(1);
-            let url = self.standing().feed.addresses.whole_tail(after);
-            let wanted =
-                Wanted { url: &url, after, wait: None, validators: None, fresh: true, next: None };
-            if let Answer::Run(run) = self.get(wanted).await? {
-                let event = run.events.iter().find(|event| event.position == position);
-                self.last = Last::new(event.map(last_event));
-            }
+        if self.last.event.is_none() {
+            self.last = Last::new(self.event_here().await?.as_ref().map(last_event));
         }
         Ok(self.last.event.clone())
+    }
+
+    /// The event at the position where reading begins; `None` if none is shown there.
+    pub(crate) async fn event_here(&mut self) -> Result<Option<Recorded>, ReadError> {
+        let position = self.position;
+        if position == Position::ZERO {
+            return Ok(None);
+        }
+        let after = position.back_by(1);
+        let url = self.standing().feed.addresses.whole_tail(after);
+        let wanted =
+            Wanted { url: &url, after, wait: None, validators: None, fresh: true, next: None };
+        Ok(match self.get(wanted).await? {
+            Answer::Run(run) => run.events.into_iter().find(|event| event.position == position),
+            Answer::NotModified { .. } => None,
+        })
     }
 
     /// Makes sure that what was read last is still what it was.

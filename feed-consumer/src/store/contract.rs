@@ -7,6 +7,7 @@
 //!
 //! - [`shards`]: what is promised of shards and their cursors
 //! - [`leases`]: what is promised of leases, and of workers that compete for them
+//! - [`parking`]: what is promised of parked events, and of what waits behind them
 //! - [`model`]: whatever happens, a store is what a model of it in memory is
 
 use std::sync::Arc;
@@ -53,6 +54,12 @@ fn seen(numbers: std::ops::Range<u32>) -> Vec<SeenEntry> {
     entries(numbers).into_iter().map(entry).collect()
 }
 
+/// Moves and entries, nothing of which waits behind anything.
+fn advance(moves: &[Move], seen: &[SeenEntry]) -> Advance {
+    let (moves, seen) = (moves.to_vec(), seen.to_vec());
+    Advance { subscription: subscription(), moves, seen, followers: Vec::new() }
+}
+
 fn updated() -> DateTime<Utc> {
     DateTime::from_timestamp_micros(1_600_000_000_123_456).unwrap()
 }
@@ -87,7 +94,7 @@ async fn entries_are_forgotten_only_when_they_are_out_of_the_document_and_many(d
     let store = database.open().await;
     let subscription = subscription();
     store.begin(&subscription, "http://a/", &place(0), &seen(0..4), &[]).await.unwrap();
-    store.advance_shards(&subscription, &[], &seen(4..8)).await.unwrap();
+    store.advance_shards(&advance(&[], &seen(4..8))).await.unwrap();
     let all = entries(0..10);
     let found = store.seen(&subscription, &strs(&all)).await.unwrap();
     let known = |iri| (iri, Some(updated()));
@@ -109,7 +116,7 @@ async fn an_entry_is_remembered_as_it_was_when_it_was_handled_last(database: Dat
     assert!(store.has_seen(&subscription).await.unwrap());
     let later = updated() + chrono::Duration::seconds(1);
     let changed = SeenEntry { iri: entries(1..2).remove(0), updated: later };
-    store.advance_shards(&subscription, &[], &[changed]).await.unwrap();
+    store.advance_shards(&advance(&[], &[changed])).await.unwrap();
     let found = store.seen(&subscription, &strs(&entries(0..2))).await.unwrap();
     assert_eq!(found["tag:a,2026:0"], Some(updated()));
     assert_eq!(found["tag:a,2026:1"], Some(later));
@@ -191,6 +198,7 @@ macro_rules! promises {
 // Below the macro, which they use.
 mod leases;
 mod model;
+mod parking;
 mod shards;
 
 promises! {

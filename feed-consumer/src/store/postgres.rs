@@ -8,10 +8,12 @@
 //! - [`setup`]: which database, and what is checked when it is opened
 //! - [`migrate`]: the schema and its versions
 //! - [`pages`]: the pages of feeds of other software
+//! - [`parking`]: parked events, what waits behind them, and requests about them
 //! - [`shards`]: shards, and their leases
 
 mod migrate;
 mod pages;
+pub(super) mod parking;
 pub(super) mod setup;
 pub(super) mod shards;
 
@@ -19,6 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::DateTime;
+use feed_protocol::Position;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool, Postgres, Transaction};
@@ -225,8 +228,17 @@ impl CursorStore for PostgresStore {
             .bind(row::incarnation(from))
             .bind(row::integer(from.position))
             .bind(row::incarnation(to));
-        let put = within(row::bind(statement, to).execute(&self.pool)).await?;
-        Ok(put.rows_affected() > 0)
+        let put = within(async {
+            let mut transaction = self.begin().await?;
+            let put = row::bind(statement, to).execute(&mut *transaction).await?.rows_affected();
+            if put > 0 && from.incarnation != to.incarnation {
+                parking::steps::forget_beyond(&mut transaction, subscription, Position::ZERO)
+                    .await?;
+            }
+            transaction.commit().await?;
+            Ok(put > 0)
+        });
+        put.await
     }
 
     async fn forget(&self, subscription: &Subscription, from: &Place) -> Result<bool, StoreError> {

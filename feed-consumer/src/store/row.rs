@@ -2,8 +2,10 @@
 //!
 //! # Layout
 //!
+//! - [`parking`]: what is parked, and what is asked for about it
 //! - [`shards`]: shards, workers, and what a sign of life brought
 
+pub(super) mod parking;
 pub(super) mod shards;
 
 use std::fmt::Display;

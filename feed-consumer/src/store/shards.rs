@@ -10,8 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use feed_protocol::Position;
 
-use super::pages::SeenEntry;
-use super::{LastEvent, StoreError, Subscription, Validators};
+use super::{Advance, LastEvent, StoreError, Subscription, Validators};
 use crate::shard::{ShardCount, ShardNumber, Token};
 
 /// Where shards and their leases are kept.
@@ -57,16 +56,11 @@ pub(crate) trait ShardStore: fmt::Debug + Send + Sync {
     async fn beat(&self, subscription: &Subscription, beat: &Beat) -> Result<Beaten, StoreError>;
 
     /// Moves the cursors of shards, each under its token. Returns those that were not moved, since
-    /// another worker has acquired them; all others are moved. Entries are added as handled if no
-    /// shard is returned.
+    /// another worker has acquired them; all others are moved, and what waits behind parked events
+    /// of theirs is recorded. Entries are added as handled if no shard is returned.
     ///
     /// It can be called again after an error, with the same moves.
-    async fn advance_shards(
-        &self,
-        subscription: &Subscription,
-        moves: &[Move],
-        seen: &[SeenEntry],
-    ) -> Result<Vec<ShardNumber>, StoreError>;
+    async fn advance_shards(&self, advance: &Advance) -> Result<Vec<ShardNumber>, StoreError>;
 
     /// Gives shards back, each under its token. One that another worker has acquired meanwhile
     /// stays that worker's.
@@ -82,7 +76,8 @@ pub(crate) trait ShardStore: fmt::Debug + Send + Sync {
     /// A worker is known to have died: its leases end now, not released, and it is forgotten.
     async fn bury(&self, worker: &WorkerId) -> Result<(), StoreError>;
 
-    /// Puts the cursors of all shards at a place by hand. Nothing is done, and the names of the
+    /// Puts the cursors of all shards at a place by hand. What is parked beyond it, or waits there,
+    /// is forgotten, since it is handled again. Nothing is done, and the names of the
     /// workers returned, if any worker holds a lease that has not ended. Every token is raised.
     async fn put_shards(
         &self,

@@ -5,11 +5,13 @@
 //! - [`setup`]: which file, and what is checked when it is opened
 //! - [`migrate`]: the schema and its versions
 //! - [`pages`]: the pages of feeds of other software
+//! - [`parking`]: parked events, what waits behind them, and requests about them
 //! - [`shards`]: shards, and their leases
 //! - [`turn`]: whose turn it is to use the connection
 
 mod migrate;
 mod pages;
+pub(super) mod parking;
 pub(crate) mod setup;
 pub(super) mod shards;
 pub(super) mod turn;
@@ -18,6 +20,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use chrono::DateTime;
+use feed_protocol::Position;
 use serde_json::json;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Connection, FromRow, SqlSafeStr, Sqlite, SqliteConnection, SqlitePool, Transaction};
@@ -270,8 +273,18 @@ impl CursorStore for SqliteStore {
             .bind(row::incarnation(from))
             .bind(row::integer(from.position))
             .bind(row::incarnation(to));
-        let put = row::bind(statement, to).execute(&mut *self.turn().await?).await;
-        Ok(put.map_err(StoreError::Unavailable)?.rows_affected() > 0)
+        let mut turn = self.turn().await?;
+        let put = async {
+            let mut transaction = turn.begin_with(BEGIN).await?;
+            let put = row::bind(statement, to).execute(&mut *transaction).await?.rows_affected();
+            if put > 0 && from.incarnation != to.incarnation {
+                parking::steps::forget_beyond(&mut transaction, subscription, Position::ZERO)
+                    .await?;
+            }
+            transaction.commit().await?;
+            Ok(put > 0)
+        };
+        put.await.map_err(StoreError::Unavailable)
     }
 
     async fn forget(&self, subscription: &Subscription, from: &Place) -> Result<bool, StoreError> {
@@ -290,6 +303,10 @@ impl CursorStore for SqliteStore {
                 include_str!("sqlite/sql/seen_forget_all.sql"),
                 include_str!("sqlite/sql/pages_forget_all.sql"),
                 include_str!("sqlite/sql/shards_forget_all.sql"),
+                include_str!("sqlite/sql/requests_forget_all.sql"),
+                include_str!("sqlite/sql/parked_forget_all.sql"),
+                include_str!("sqlite/sql/followers_forget_all.sql"),
+                include_str!("sqlite/sql/record_forget_all.sql"),
                 include_str!("sqlite/sql/workers_forget_all.sql"),
             ] {
                 about(sql, subscription).execute(&mut *transaction).await?;

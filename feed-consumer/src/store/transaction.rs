@@ -10,6 +10,7 @@ pub use sqlx::{Postgres, Sqlite};
 
 use self::sealed::Begun;
 use super::location::{Location, Opened, Place, Store};
+use super::parking::{Resolved, Resolving};
 use super::sqlite::turn::{Permit, Turns};
 use super::{Advance, StoreError, postgres, sqlite};
 use crate::shard::ShardNumber;
@@ -21,7 +22,10 @@ impl Database for Sqlite {}
 impl Database for Postgres {}
 
 pub(crate) mod sealed {
-    use super::{Advance, Duration, Location, Opened, ShardNumber, StoreError, Transaction};
+    use super::{
+        Advance, Duration, Location, Opened, Resolved, Resolving, ShardNumber, StoreError,
+        Transaction,
+    };
 
     /// Kept to ourselves, since it is what the databases do, and not what callers ask for.
     pub trait Kind: sqlx::Database {
@@ -47,6 +51,13 @@ pub(crate) mod sealed {
             connection: &mut Self::Connection,
             advance: &Advance,
         ) -> impl Future<Output = Result<Vec<ShardNumber>, sqlx::Error>> + Send;
+
+        /// Resolves the head of a subject, within a transaction. `None` if another worker has the
+        /// shard now.
+        fn resolve(
+            connection: &mut Self::Connection,
+            resolving: &Resolving,
+        ) -> impl Future<Output = Result<Option<Resolved>, sqlx::Error>> + Send;
 
         /// Waits for work that goes on after a handler, within what the database may take for it.
         fn within<T: Send>(
@@ -80,8 +91,14 @@ impl sealed::Kind for Sqlite {
         connection: &mut Self::Connection,
         advance: &Advance,
     ) -> Result<Vec<ShardNumber>, sqlx::Error> {
-        let Advance { subscription, moves, seen } = advance;
-        sqlite::shards::advance_shards(connection, subscription, moves, seen).await
+        sqlite::shards::advance_shards(connection, advance).await
+    }
+
+    async fn resolve(
+        connection: &mut Self::Connection,
+        resolving: &Resolving,
+    ) -> Result<Option<Resolved>, sqlx::Error> {
+        sqlite::parking::steps::resolve(connection, resolving).await
     }
 
     /// SQLite has its own limits: it waits for locks alone, and not for long.
@@ -121,8 +138,14 @@ impl sealed::Kind for Postgres {
         connection: &mut Self::Connection,
         advance: &Advance,
     ) -> Result<Vec<ShardNumber>, sqlx::Error> {
-        let Advance { subscription, moves, seen } = advance;
-        postgres::shards::advance_shards(connection, subscription, moves, seen).await
+        postgres::shards::advance_shards(connection, advance).await
+    }
+
+    async fn resolve(
+        connection: &mut Self::Connection,
+        resolving: &Resolving,
+    ) -> Result<Option<Resolved>, sqlx::Error> {
+        postgres::parking::steps::resolve(connection, resolving).await
     }
 
     async fn within<T: Send>(
@@ -221,9 +244,7 @@ impl<DB: Database> Open<DB> {
     ///
     /// [`StoreError::Unavailable`]: the outcome is unknown.
     pub(crate) async fn commit(self, advance: &Advance) -> Result<Vec<ShardNumber>, StoreError> {
-        let open = self.home.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Expect safety: it was looked at after every handler, and no other has had it since.
-        let mut open = open.expect("no handler has kept it");
+        let mut open = self.taken();
         let committed = DB::within(async {
             let lost = DB::advance(&mut open, advance).await?;
             if lost.is_empty() {
@@ -232,6 +253,33 @@ impl<DB: Database> Open<DB> {
             Ok(lost)
         });
         committed.await
+    }
+
+    /// Resolves the head of a subject, as the last statements, and commits. `None` if another worker
+    /// has its shard now; then all is rolled back.
+    ///
+    /// # Errors
+    ///
+    /// As [`commit`](Self::commit).
+    pub(crate) async fn commit_resolved(
+        self,
+        resolving: &Resolving,
+    ) -> Result<Option<Resolved>, StoreError> {
+        let mut open = self.taken();
+        let committed = DB::within(async {
+            let resolved = DB::resolve(&mut open, resolving).await?;
+            if resolved.is_some() {
+                open.commit().await?;
+            }
+            Ok(resolved)
+        });
+        committed.await
+    }
+
+    fn taken(&self) -> Transaction<'static, DB> {
+        let open = self.home.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Expect safety: it was looked at after every handler, and no other has had it since.
+        open.expect("no handler has kept it")
     }
 }
 

@@ -14,7 +14,7 @@ use super::NewsReceiver;
 use super::lane::Lane;
 use super::lanes::Lanes;
 use crate::reading::interest::{Interest, Scope};
-use crate::reading::{self, News, Pace, ReadingEnded, Sources};
+use crate::reading::{self, FeedSource, News, Pace, ReadingEnded, Sources};
 use crate::shard::ShardCount;
 use crate::store::shards::{Lease, ShardPlace};
 
@@ -85,6 +85,23 @@ impl Feeding {
     pub(super) fn new(sources: Sources, pace: Pace) -> Self {
         let interest = Interest::everything();
         Self { sources, pace, interest, front: None, behind: Vec::new(), opened: 0 }
+    }
+
+    /// What was handed on counts no more: whoever had the shard meanwhile may have left some of it
+    /// unhandled. A document of other software is read anew; of a feed, the shard's cursor tells.
+    pub(super) fn forget_document(&mut self) {
+        if self.reads_document() {
+            self.front = None;
+            self.behind.clear();
+        }
+    }
+
+    /// What an event is read again from; `None` for a document of other software.
+    pub(super) fn source(&self) -> Option<Box<FeedSource>> {
+        match &self.sources {
+            Sources::Feed(source) => Some(source.clone()),
+            Sources::Document { .. } => None,
+        }
     }
 
     /// Whether a document of other software is read.

@@ -3,19 +3,22 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use feed_protocol::Position;
 use futures_util::future::{AbortHandle, AbortRegistration, Abortable, FusedFuture};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::lanes::{Item, Portion};
+use super::parking::OnExhausted;
+use super::reviving::{self, Revival, Revived};
 use super::storing::meanwhile;
 use super::{ConsumerError, Ended, Next, Worker};
-use crate::handler::work::{Attempt, Failed};
+use crate::handler::work::{Attempt, Ending, Failed};
 use crate::handler::{HandlerError, Kind, Work};
 use crate::schedule::failures::Failures;
 use crate::store::pages::SeenEntry;
-use crate::store::shards::Move;
+use crate::store::shards::{Lease, Move};
 use crate::store::{Advance, StoreError};
 
 /// A transaction was rolled back at its end.
@@ -23,33 +26,50 @@ use crate::store::{Advance, StoreError};
 #[error("what the handler wrote could not be committed")]
 struct NotCommitted(#[source] Box<dyn Error + Send + Sync>);
 
-/// A portion that a handler is about to have.
-pub(super) struct Started {
-    portion: Portion,
-    attempt: Attempt,
-    registration: AbortRegistration,
+/// What a handler is about to have.
+pub(super) enum Started {
+    /// Events in their turn.
+    Portion(Portion, Attempt, AbortRegistration),
+    /// An event that was parked, or waited behind one.
+    Revival(Revival),
 }
 
-/// What a handler made of a portion.
+/// What a handler made of it. There is no result if it was told to stop.
 #[derive(Debug)]
-pub(super) struct Done {
-    portion: Portion,
-    /// How cursors moved with it, where that was part of it.
-    moves: Vec<Move>,
-    /// `None` if it was told to stop.
-    result: Option<Result<(), Failed>>,
+pub(super) enum Done {
+    /// Of events in their turn.
+    Portion {
+        portion: Portion,
+        /// How cursors moved with it, where that was part of it.
+        moves: Vec<Move>,
+        result: Option<Result<(), Failed>>,
+    },
+    /// Of an event that was parked, or waited behind one.
+    Revival { lease: Lease, position: Position, revived: Option<Revived> },
 }
 
-/// Does a portion, once.
+/// Does it, once.
 pub(super) async fn carry_out<W: Work>(
     work: &W,
     transactions: Arc<W::Transactions>,
     started: Started,
 ) -> Done {
-    let Started { portion, attempt, registration } = started;
-    let moves = attempt.advance.as_ref().map(|it| it.moves.clone()).unwrap_or_default();
-    let result = Abortable::new(work.attempt(&transactions, attempt), registration).await.ok();
-    Done { portion, moves, result }
+    match started {
+        Started::Portion(portion, attempt, registration) => {
+            let moves = match &attempt.ending {
+                Some(Ending::Advance(advance)) => advance.moves.clone(),
+                _ => Vec::new(),
+            };
+            let attempting = Abortable::new(work.attempt(&transactions, attempt), registration);
+            let result = attempting.await.ok();
+            Done::Portion { portion, moves, result }
+        }
+        Started::Revival(revival) => {
+            let (lease, position) = (revival.lease, revival.position);
+            let revived = reviving::revive(work, &transactions, revival).await;
+            Done::Revival { lease, position, revived }
+        }
+    }
 }
 
 impl<W, S> Worker<'_, W, S>
@@ -60,22 +80,32 @@ where
     /// Takes the next events in hand, if there are any whose turn it is. `Some(None)` if there was
     /// nothing to do with them.
     pub(super) fn start(&mut self) -> Option<Option<Started>> {
-        if !self.is_batch_due() || self.leases.deadline().is_none_or(|it| it <= Instant::now()) {
+        if self.leases.deadline().is_none_or(|it| it <= Instant::now()) {
+            return None;
+        }
+        if let Some(revival) = self.start_revival() {
+            return Some(Some(revival));
+        }
+        if !self.is_batch_due() {
             return None;
         }
         let (abort, registration) = AbortHandle::new_pair();
         let work = self.work;
         let most = self.manner.batching.events;
-        let portion = self.lanes.take(most, &abort, |first, next| work.joins(first, next))?;
+        let portion = self.lanes.take(most, &abort, |first, next| work.joins(first, next));
+        if self.lanes.take_set_aside() {
+            self.storing.note(self.lanes.is_any_window_full());
+        }
+        let portion = portion?;
         let events = portion.handed();
         if work.passes_over(&events) {
             self.done(portion);
             return Some(None);
         }
-        let advance = W::IS_TRANSACTIONAL.then(|| self.advance_past(&portion));
+        let ending = W::IS_TRANSACTIONAL.then(|| Ending::Advance(self.advance_past(&portion)));
         let (number, deadline) = (portion.number, self.manner.deadline);
-        let attempt = Attempt { events, advance, number, deadline };
-        Some(Some(Started { portion, attempt, registration }))
+        let attempt = Attempt { events, ending, number, deadline };
+        Some(Some(Started::Portion(portion, attempt, registration)))
     }
 
     /// How cursors move in a transaction in which a portion is handled.
@@ -87,7 +117,10 @@ where
             Some(SeenEntry { iri, updated: waiting.recorded.updated })
         });
         let (moves, seen) = (moves.collect(), seen.collect());
-        Advance { subscription: self.subscription.clone(), moves, seen }
+        let lasts = portion.lasts();
+        let lanes = lasts.iter().filter_map(|(lease, _)| self.lanes.held(*lease));
+        let followers = lanes.flat_map(|lane| lane.followers().iter().cloned()).collect();
+        Advance { subscription: self.subscription.clone(), moves, seen, followers }
     }
 
     /// Notes what became of a portion.
@@ -96,12 +129,17 @@ where
         flight: &mut FuturesUnordered<F>,
         done: Done,
     ) -> Result<Next, ConsumerError> {
-        let Done { portion, moves, result } = done;
+        let (portion, moves, result) = match done {
+            Done::Portion { portion, moves, result } => (portion, moves, result),
+            Done::Revival { lease, position, revived } => {
+                return self.finish_revival(flight, lease, position, revived).await;
+            }
+        };
         match result {
             Some(Ok(())) => self.committed(portion, moves),
             // One of its shards is another worker's now, and the rest is handled again.
             None => self.lanes.put_back(portion),
-            Some(Err(Failed::Handler(error))) => return self.failed(portion, error),
+            Some(Err(Failed::Handler(error))) => return self.failed(flight, portion, error).await,
             Some(Err(Failed::Fenced(shards))) => {
                 self.lost(&shards);
                 self.lanes.put_back(portion);
@@ -156,7 +194,12 @@ where
     }
 
     /// Events were not handled.
-    fn failed(&mut self, portion: Portion, error: HandlerError) -> Result<Next, ConsumerError> {
+    async fn failed<F: Future<Output = Done>>(
+        &mut self,
+        flight: &mut FuturesUnordered<F>,
+        portion: Portion,
+        error: HandlerError,
+    ) -> Result<Next, ConsumerError> {
         if error.kind() == Kind::Closed {
             self.lanes.put_back(portion);
             debug!("the handler wants no more events: {error}");
@@ -185,6 +228,9 @@ where
         // Another worker has it now.
         let Some((count, delay, message)) = failed else { return Ok(Next::GoOn) };
         let Some(delay) = delay else {
+            if self.manner.on_exhausted == OnExhausted::Park {
+                return self.park(flight, lease, recorded, count, &error).await;
+            }
             return Err(ConsumerError::Handler {
                 position: recorded.position,
                 source_attribute: recorded.event.source().to_string(),
@@ -229,7 +275,7 @@ where
                         // A constraint that is checked at the end, or another transaction in the
                         // way.
                         let error = NotCommitted(error.into_cause());
-                        return self.failed(portion, HandlerError::transient(error));
+                        return self.failed(flight, portion, HandlerError::transient(error)).await;
                     } else {
                         let lost = moves.iter().filter(|it| !is_mine(it));
                         let lost: Vec<_> = lost.map(|it| it.lease.shard).collect();

@@ -3,10 +3,12 @@
 use std::cmp::Reverse;
 
 use futures_util::future::FusedFuture;
+use futures_util::stream::FuturesUnordered;
 use tracing::warn;
 
+use super::handling::Done;
 use super::lane::Lane;
-use super::{ConsumerError, Worker};
+use super::{ConsumerError, Next, Worker};
 use crate::handler::Work;
 use crate::lease::LeaseNews;
 use crate::shard::ShardNumber;
@@ -18,9 +20,14 @@ where
     S: FusedFuture<Output = ()>,
 {
     /// Something has changed about the leases.
-    pub(super) async fn hear_of_leases(&mut self, news: LeaseNews) -> Result<(), ConsumerError> {
+    pub(super) async fn hear_of_leases<F: Future<Output = Done>>(
+        &mut self,
+        flight: &mut FuturesUnordered<F>,
+        news: LeaseNews,
+    ) -> Result<Next, ConsumerError> {
         match news {
             LeaseNews::Acquired(shards) => {
+                let leases: Vec<_> = shards.iter().map(|it| it.lease).collect();
                 for acquired in shards {
                     let lane = Lane::new(acquired.lease, acquired.place, self.manner.retry);
                     self.lanes.insert(lane);
@@ -28,14 +35,29 @@ where
                 self.feeding.set_interest(self.shards, &self.lanes);
                 self.unheard.clear();
                 self.reporting.acquired();
+                // Before any event is handled that may have to wait behind a parked one.
+                let mut next = self.load_shelves(flight, &leases).await?;
+                if next == Next::GoOn {
+                    // And before one is taken up again that a person has discarded meanwhile.
+                    next = self.hear_requests(flight).await?;
+                }
+                if next != Next::GoOn {
+                    return Ok(next);
+                }
             }
             LeaseNews::Lost(shards) => self.drop_lanes(&shards),
             LeaseNews::Surplus(count) => self.leave(usize::from(count)),
-            LeaseNews::Beat => self.unheard.clear(),
+            LeaseNews::Beat => {
+                self.unheard.clear();
+                let next = self.hear_requests(flight).await?;
+                if next != Next::GoOn {
+                    return Ok(next);
+                }
+            }
             LeaseNews::Trouble(error) => self.unheard_of(error)?,
         }
         self.report();
-        Ok(())
+        Ok(Next::GoOn)
     }
 
     /// It was found that shards are another worker's now, or may be.
@@ -57,10 +79,16 @@ where
                 );
             }
         }
+        self.forget(shards);
+    }
+
+    /// Shards are held no more: nothing is read for them, and a document of other software goes
+    /// with its only one.
+    pub(super) fn forget(&mut self, shards: &[ShardNumber]) {
         self.feeding.set_interest(self.shards, &self.lanes);
-        if self.shards.get() == 1 && !shards.is_empty() {
-            // Whoever has the shard has the document as well.
+        if self.feeding.reads_document() && !shards.is_empty() {
             self.document = None;
+            self.feeding.forget_document();
         }
     }
 

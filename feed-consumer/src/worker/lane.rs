@@ -8,10 +8,12 @@ use futures_util::future::AbortHandle;
 use tokio::time::Instant;
 
 use super::feeding::FedBy;
+use super::shelf::Shelf;
 use crate::cursor::digest;
 use crate::schedule::failures::{Failures, Patience};
 use crate::store::Validators;
 use crate::store::pages::SeenEntry;
+use crate::store::parking::Follower;
 use crate::store::shards::{Lease, Move, ShardPlace};
 
 /// An event that waits for its turn.
@@ -55,6 +57,8 @@ pub(super) struct Lane {
     pub(super) rests_until: Option<Instant>,
     /// So many of its first events are handled one at a time, since they failed together.
     pub(super) singly: usize,
+    /// What is parked of it.
+    pub(super) shelf: Shelf,
     /// It is to be given back.
     pub(super) is_leaving: bool,
 }
@@ -72,6 +76,8 @@ struct Ahead {
     events: usize,
     last: Option<Arc<Recorded>>,
     entries: Vec<SeenEntry>,
+    /// Events that wait behind parked ones.
+    followers: Vec<Follower>,
 }
 
 impl Lane {
@@ -88,6 +94,7 @@ impl Lane {
             failures: Failures::new(retry),
             rests_until: None,
             singly: 0,
+            shelf: Shelf::default(),
             is_leaving: false,
         }
     }
@@ -153,6 +160,23 @@ impl Lane {
         self.ahead.last = Some(done.recorded);
     }
 
+    /// The first event waits behind a parked one of its subject from now on. `false` if none is.
+    pub(super) fn set_aside(&mut self) -> bool {
+        let Some(first) = self.waiting.front() else { return false };
+        let Some(subject) = self.shelf.holds_back(&first.recorded).cloned() else { return false };
+        let (lease, position) = (self.lease, first.position());
+        if let Some(waiting) = self.pop() {
+            self.ahead.followers.push(Follower { lease, subject, position });
+            self.done(waiting);
+        }
+        true
+    }
+
+    /// What waits behind parked events on the way to what is done.
+    pub(super) fn followers(&self) -> &[Follower] {
+        &self.ahead.followers
+    }
+
     /// How its cursor moves past all that is done, and the entries of documents on the way; `None`
     /// if it need not.
     pub(super) fn movement(&self) -> Option<(Move, &[SeenEntry])> {
@@ -161,6 +185,11 @@ impl Lane {
             let last = self.ahead.last.as_deref();
             (self.to(position, last), self.ahead.entries.as_slice())
         })
+    }
+
+    /// How its cursor stays.
+    pub(super) fn stay(&self) -> Move {
+        Move { lease: self.lease, to: self.stored.clone() }
     }
 
     /// How its cursor moves past an event.

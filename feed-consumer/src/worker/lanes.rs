@@ -36,6 +36,7 @@ pub(super) struct Lanes {
     window: usize,
     waiting: usize,
     weight: usize,
+    has_set_aside: bool,
 }
 
 /// Events that are handled together, in the order of the feed.
@@ -76,7 +77,14 @@ impl Portion {
 impl Lanes {
     pub(super) fn new(shards: ShardCount, window: usize) -> Self {
         let lanes = shards.numbers().map(|_| None).collect();
-        Self { lanes, ready: BTreeSet::new(), window: window.max(1), waiting: 0, weight: 0 }
+        Self {
+            lanes,
+            ready: BTreeSet::new(),
+            window: window.max(1),
+            waiting: 0,
+            weight: 0,
+            has_set_aside: false,
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Lane> {
@@ -223,6 +231,7 @@ impl Lanes {
     ) -> Option<Portion> {
         let mut items: Vec<Item> = Vec::new();
         let mut number = 1;
+        self.set_aside();
         while items.len() < most
             && let Some(&(_, shard)) = self.ready.first()
             && let Some(lane) = self.get(shard)
@@ -247,7 +256,12 @@ impl Lanes {
                 lane.pop()
             });
             items.extend(waiting.flatten().map(|waiting| Item { waiting, lease }));
-            // It is still this portion that has it in hand, and may have more of it.
+            // It is still this portion that has it in hand, and may have more of it, but nothing that
+            // lies behind what waits for a parked event.
+            let is_next_held_back = |lane: &Lane| {
+                lane.first().is_some_and(|it| lane.shelf.holds_back(&it.recorded).is_some())
+            };
+            let is_last = is_last || self.get(shard).is_some_and(is_next_held_back);
             if !is_last && let Some(next) = self.get(shard).and_then(Lane::first) {
                 self.ready.insert((next.position(), shard));
             }
@@ -262,6 +276,28 @@ impl Lanes {
             }
         }
         (!items.is_empty()).then_some(Portion { items, number })
+    }
+
+    /// Sets aside the events whose turn it would be, if one of their subject is parked.
+    fn set_aside(&mut self) {
+        while let Some(&(_, shard)) = self.ready.first()
+            && let Some(lane) = self.get(shard)
+            && let Some(first) = lane.first()
+            && lane.shelf.holds_back(&first.recorded).is_some()
+        {
+            self.change_shard(shard, Lane::set_aside);
+            self.has_set_aside = true;
+        }
+    }
+
+    /// Whether events were set aside since this was last asked.
+    pub(super) fn take_set_aside(&mut self) -> bool {
+        std::mem::take(&mut self.has_set_aside)
+    }
+
+    /// Whether any shard waits for nothing but its cursor.
+    pub(super) fn is_any_window_full(&self) -> bool {
+        self.iter().any(|lane| lane.ahead() >= self.window)
     }
 
     /// Events of a portion that was not done wait again.

@@ -19,7 +19,7 @@ use crate::reading::interest::Scope;
 use crate::schedule::failures::Failures;
 use crate::shard::ShardNumber;
 use crate::store::pages::PageKind;
-use crate::store::{CursorStore, StoreError, Subscription};
+use crate::store::{Advance, CursorStore, StoreError, Subscription};
 
 /// How many entries that are in a document no more are remembered, should they come back.
 const REMEMBERED_ENTRIES: u32 = 10_000;
@@ -132,8 +132,13 @@ where
             DocumentEnd::Nothing => return Ok(Next::GoOn),
             DocumentEnd::Page { place, kind } => Some((place, kind)),
             DocumentEnd::Document { validators, taken } => {
-                let movement = lane.with_validators(validators);
-                let moved = self.carry_out(flight, &[movement], &taken).await?;
+                let advance = Advance {
+                    subscription: self.subscription.clone(),
+                    moves: vec![lane.with_validators(validators)],
+                    seen: taken,
+                    followers: Vec::new(),
+                };
+                let moved = self.carry_out(flight, &advance).await?;
                 if moved != Next::GoOn {
                     return Ok(moved);
                 }

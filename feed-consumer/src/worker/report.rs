@@ -58,6 +58,8 @@ pub struct WorkerReport {
     pub retrying: Vec<Retrying>,
     /// How many there are in all.
     pub retrying_in_all: u64,
+    /// How many subjects of its shards wait behind a parked event, or events without one are parked.
+    pub parked: u64,
 }
 
 /// The last failure of reading a feed.
@@ -166,6 +168,7 @@ where
             reading_failure: known.last_failure.map(ReadingFailure::from),
             retrying: failing().take(MOST_RETRYING).map(Retrying::of).collect(),
             retrying_in_all: count(failing().count()),
+            parked: count(self.lanes.iter().map(|lane| lane.shelf.len()).sum()),
         };
         // Numbers and text alone are always JSON.
         if let Ok(report) = serde_json::to_string(&report) {
@@ -258,9 +261,10 @@ mod tests {
 
     #[test]
     fn what_a_newer_or_older_version_says_is_understood_as_far_as_it_goes() {
-        let report: WorkerReport =
-            serde_json::from_str(r#"{"head":7,"parked":[1,2],"retrying":[{"shard":3,"x":1}]}"#)
-                .unwrap();
+        let report: WorkerReport = serde_json::from_str(
+            r#"{"head":7,"not_yet_known":[1,2],"retrying":[{"shard":3,"x":1}]}"#,
+        )
+        .unwrap();
         assert_eq!((report.head, report.handled), (Some(7), 0));
         assert_eq!(report.retrying[0].shard, 3);
         assert_eq!(serde_json::from_str::<WorkerReport>("{}").unwrap(), WorkerReport::default());

@@ -16,9 +16,8 @@ use crate::cursor::Window;
 use crate::handler::{Kind, Work};
 use crate::schedule::failures::{Failures, Patience};
 use crate::shard::ShardNumber;
-use crate::store::StoreError;
-use crate::store::pages::SeenEntry;
 use crate::store::shards::{Lease, Move};
+use crate::store::{Advance, StoreError};
 
 /// How long the store may not know how far shards have come for which there was nothing to do.
 const LAZY: Duration = Duration::from_secs(1);
@@ -54,6 +53,11 @@ impl Storing {
         self.since.get_or_insert_with(Instant::now);
         self.is_window_full |= is_window_full;
         self.is_unflushed = true;
+    }
+
+    /// Cursors are to move before anything else is begun.
+    pub(super) fn demand(&mut self) {
+        self.note(true);
     }
 
     /// Positions were passed.
@@ -132,12 +136,12 @@ where
         &mut self,
         flight: &mut FuturesUnordered<F>,
     ) -> Result<Next, ConsumerError> {
-        let (moves, seen) = self.movements();
-        if !moves.is_empty() {
+        let advance = self.movements();
+        if !advance.moves.is_empty() {
             if let end @ Next::End(_) = self.flush(flight).await? {
                 return Ok(end);
             }
-            if let end @ Next::End(_) = self.carry_out(flight, &moves, &seen).await? {
+            if let end @ Next::End(_) = self.carry_out(flight, &advance).await? {
                 return Ok(end);
             }
         }
@@ -148,34 +152,35 @@ where
     }
 
     /// How cursors move; not those that move in the transactions of handlers that go on.
-    fn movements(&self) -> (Vec<Move>, Vec<SeenEntry>) {
-        let (mut moves, mut seen) = (Vec::new(), Vec::new());
+    fn movements(&self) -> Advance {
+        let (mut moves, mut seen, mut followers) = (Vec::new(), Vec::new(), Vec::new());
         let lanes = self.lanes.iter();
         let lanes = lanes.filter(|lane| !W::IS_TRANSACTIONAL || lane.in_hand.is_none());
-        for (movement, entries) in lanes.filter_map(|lane| lane.movement()) {
-            moves.push(movement);
-            seen.extend_from_slice(entries);
+        for lane in lanes {
+            if let Some((movement, entries)) = lane.movement() {
+                moves.push(movement);
+                seen.extend_from_slice(entries);
+                followers.extend_from_slice(lane.followers());
+            }
         }
-        (moves, seen)
+        Advance { subscription: self.subscription.clone(), moves, seen, followers }
     }
 
     /// Moves cursors, as often as it takes. Nothing else happens to their lanes meanwhile.
     pub(super) async fn carry_out<F: Future<Output = Done>>(
         &mut self,
         flight: &mut FuturesUnordered<F>,
-        moves: &[Move],
-        seen: &[SeenEntry],
+        advance: &Advance,
     ) -> Result<Next, ConsumerError> {
         let mut failures = Failures::new(self.manner.patience);
         let store = Arc::clone(&self.store);
-        let subscription = self.subscription.clone();
         loop {
             // Not given up at the end of a shutdown: what is done would be done again.
-            let storing = store.advance_shards(&subscription, moves, seen);
+            let storing = store.advance_shards(advance);
             let stored = meanwhile(flight, &mut self.finished, storing).await;
             match stored {
                 Ok(lost) => {
-                    for Move { lease, to } in moves {
+                    for Move { lease, to } in &advance.moves {
                         self.lanes.change(*lease, |lane| lane.moved(to.clone()));
                     }
                     self.lost(&lost);
@@ -205,7 +210,7 @@ where
         for shard in &shards {
             self.lanes.remove(*shard);
         }
-        self.feeding.set_interest(self.shards, &self.lanes);
+        self.forget(&shards);
         let mut failures = Failures::new(self.manner.patience);
         let store = Arc::clone(&self.store);
         let subscription = self.subscription.clone();

@@ -27,6 +27,10 @@ Begin here, with a feed of your own or of others:
   feed-consumer cursor show
   feed-consumer cursor set http://127.0.0.1:3000/feeds/orders --group billing --to beginning
 
+  # What could not be handled, and why; handle it now
+  feed-consumer parked list
+  feed-consumer parked retry 1207
+
   # Share the work: start the same command several times, and watch
   feed-consumer status --watch
 
@@ -65,7 +69,7 @@ Examples:
 
 With --config FILE, every subscription of the file runs until one fails or a signal comes. Then
 --database, --from, --schedule, --until-idle, --give-up-after, --updates, --vanished, --max-pages,
---shards, --workers, --concurrency and --lease go
+--on-exhausted, --shards, --workers, --concurrency and --lease go
 before what the file says, for all of them; everything else is in the file.
 
 Exit codes:
@@ -169,4 +173,50 @@ pub(super) const CURSOR_MOVED: &str = "\
 It says first how many events will be handled again or passed over, and asks. Where there is no
 terminal to ask on, it does nothing without --yes (exit code 2).
 
+Parked events beyond the new place are forgotten, since they are handled again.
+
 Stop the workers first: a cursor is not moved while one of them has leases on it.";
+
+/// Below `feed-consumer parked --help`.
+pub(super) const PARKED: &str = "\
+An event that fails is set aside, so that the others can go on: it is parked. The later events of its
+subject wait behind it, in order. It is tried again now and then, more and more seldom, and then
+waits for you.
+
+  # What is parked, and why
+  feed-consumer parked list
+  feed-consumer parked show 1207
+
+  # The cause is gone: handle it now, or all of a kind
+  feed-consumer parked retry 1207
+  feed-consumer parked retry --all --error 'connection refused'
+
+  # The event is wrong: mend its data, and handle it so
+  feed-consumer parked show 1207 --json | jq .event.data > data.json
+  feed-consumer parked edit 1207 --data data.json
+
+  # It can never be handled: give it up, so that those behind it go on
+  feed-consumer parked discard 1207 --reason 'a test order'
+
+All of this is on record: `parked show` says who did what, and when.";
+
+/// Below `feed-consumer parked list --help`.
+pub(super) const PARKED_LIST: &str = "\
+Examples:
+  feed-consumer parked list --group billing
+  feed-consumer parked list --type order.placed --older-than 1h
+  feed-consumer parked list --json | jq -r 'select(.next_retry_seconds == null) | .position'
+
+NEXT RETRY is `never` for an event that waits for you. BEHIND IT is how many events of its subject
+wait.";
+
+/// Below `parked retry --help`, `parked edit --help` and `parked discard --help`.
+pub(super) const PARKED_ASKED: &str = "\
+The worker that holds the event's shard does it. The command waits up to five seconds for that, and
+says what became of it, or that it will be done when a worker holds the shard: start one with
+`feed-consumer run`. Until then nothing else can be asked for about the event.
+
+Exit codes:
+  0  it is done, or will be
+  1  it was not done; the answer says why
+  2  the command line is wrong, or no such event is parked";

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use feed_consumer::{Schedule, Start};
+use feed_consumer::{OnExhausted, Schedule, Start};
 
 use super::document::DocumentArgs;
 use super::forward::ForwardArgs;
@@ -58,6 +58,13 @@ pub(in crate::cli) struct RunArgs {
     /// (Retry-After) than is left is given up at once.
     #[arg(long, value_name = "DURATION", env = "FEED_CONSUMER_GIVE_UP_AFTER")]
     pub(in crate::cli) give_up_after: Option<GiveUpAfter>,
+    /// What becomes of an event that fails for good, or for too long: `stop` before it, or `park` it,
+    /// so that only the later events of its subject wait; see `feed-consumer parked` [default: stop]
+    ///
+    /// With `park` an event is tried three times, within a second, before it is parked; it is taken up
+    /// again after 10 seconds, 1, 5 and 30 minutes and 2 hours, and then waits for a person.
+    #[arg(long, value_name = "WHAT", env = "FEED_CONSUMER_ON_EXHAUSTED")]
+    pub(in crate::cli) on_exhausted: Option<OnExhausted>,
     // Last, since its heading would be that of what follows.
     #[command(flatten)]
     pub(in crate::cli) forward: ForwardArgs,

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use feed_consumer::{Schedule, ShardCount, Start, Updates, Vanished};
+use feed_consumer::{OnExhausted, Schedule, ShardCount, Start, Updates, Vanished};
 use serde::de::{Deserialize, Deserializer, Error};
 
 use super::sink::{ForwardDraft, Sink};
@@ -30,6 +30,7 @@ pub(super) struct Draft {
     updates: Option<Parsed<Updates>>,
     vanished: Option<Parsed<Vanished>>,
     max_pages: Option<u32>,
+    on_exhausted: Option<Parsed<OnExhausted>>,
     shards: Option<ShardCount>,
     workers: Option<u16>,
     concurrency: Option<u16>,
@@ -113,6 +114,7 @@ impl Draft {
         self.updates = run.document.updates.map(Parsed).or(self.updates);
         self.vanished = run.document.vanished.map(Parsed).or(self.vanished);
         self.max_pages = run.document.max_pages.or(self.max_pages);
+        self.on_exhausted = run.on_exhausted.map(Parsed).or(self.on_exhausted);
         self.shards = run.workers.shards.or(self.shards);
         self.workers = run.workers.workers.or(self.workers);
         self.concurrency = run.workers.concurrency.or(self.concurrency);
@@ -159,6 +161,7 @@ impl Draft {
             updates: self.updates.map(|it| it.0).unwrap_or_default(),
             vanished: self.vanished.map(|it| it.0).unwrap_or_default(),
             max_pages: self.max_pages,
+            on_exhausted: self.on_exhausted.map(|it| it.0).unwrap_or_default(),
             shards: self.shards,
             workers: self.workers.unwrap_or(1),
             concurrency: self.concurrency.unwrap_or(1),

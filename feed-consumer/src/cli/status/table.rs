@@ -107,6 +107,11 @@ fn asks(worker: &WorkerStatus) -> String {
 /// What a person has to know of workers and shards.
 fn wrong(status: &Status) -> Vec<String> {
     let mut lines = Vec::new();
+    let living = status.workers.iter().filter(|worker| worker.is_alive);
+    match living.map(|worker| worker.report.parked).sum::<u64>() {
+        0 => {}
+        parked => lines.push(format!("{parked} parked: see `feed-consumer parked list`")),
+    }
     for worker in &status.workers {
         let name = worker.name();
         if !worker.is_alive {

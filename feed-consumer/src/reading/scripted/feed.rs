@@ -40,6 +40,11 @@ impl Feed {
 
     /// Adds events.
     pub(crate) fn publish(&mut self, count: u64) {
+        self.publish_about(count, 0);
+    }
+
+    /// Adds events of so many subjects in turn; of none, if there are no subjects.
+    pub(crate) fn publish_about(&mut self, count: u64, subjects: u64) {
         for _ in 0..count {
             let number = self.events.len() as u64 + 1;
             let event_type = if number.is_multiple_of(3) { "b" } else { "a" };
@@ -48,6 +53,8 @@ impl Feed {
                 "/shop".parse().unwrap(),
                 event_type.parse().unwrap(),
             );
+            let subject = number.checked_rem(subjects);
+            parts.subject = subject.map(|it| format!("customer-{it}").parse().unwrap());
             parts.data = Some(Bytes::from(format!("{{\"n\":{number}}}")));
             self.events.push(Recorded {
                 position: Position::new(number).unwrap(),

@@ -163,7 +163,7 @@ async fn a_dead_workers_shards_are_anothers_once_its_lease_has_ended(database: D
     // The dead one awakes: it holds nothing, and its writes do nothing.
     let moves: Vec<_> = dies.leases().into_iter().map(|lease| to(lease, 9)).collect();
     for moves in [&moves[..1], &moves] {
-        let lost = store.advance_shards(&subscription(), moves, &[]).await.unwrap();
+        let lost = store.advance_shards(&advance(moves, &[])).await.unwrap();
         assert_eq!(lost, moves.iter().map(|it| it.lease.shard).collect::<Vec<_>>());
     }
     store.release(&subscription(), &dies.leases()).await.unwrap();
@@ -191,7 +191,7 @@ async fn of_several_moves_those_of_lost_shards_are_named_and_the_others_done(dat
     let mut two = Hand::new("b");
     assert_eq!(two.beats(&store).await.acquired.len(), 2);
     let moves: Vec<_> = before.iter().rev().map(|lease| to(*lease, 6)).collect();
-    let lost = store.advance_shards(&subscription(), &moves, &[]).await.unwrap();
+    let lost = store.advance_shards(&advance(&moves, &[])).await.unwrap();
     assert_eq!(lost.iter().map(|it| it.get()).collect::<Vec<_>>(), [2, 1]);
     let shards = store.shards(&subscription()).await.unwrap();
     let positions: Vec<_> = shards.iter().map(|it| it.place.position.get()).collect();
@@ -212,7 +212,7 @@ async fn a_shard_that_its_worker_does_not_list_comes_back_under_another_token(da
     let anew = |lease: Lease| Lease { token: Token::new(2), ..lease };
     assert_eq!(acquired, [anew(before[1]), anew(before[2])]);
     assert!(beaten.acquired.iter().all(|it| it.from == Some(hand.id())));
-    let lost = store.advance_shards(&subscription(), &[to(before[1], 1)], &[]).await.unwrap();
+    let lost = store.advance_shards(&advance(&[to(before[1], 1)], &[])).await.unwrap();
     assert_eq!(lost, [before[1].shard]);
 }
 
@@ -279,10 +279,9 @@ async fn workers_that_compete_never_share_a_shard_and_never_wait_in_a_circle(dat
                 }
                 let entries = if round % 3 == 0 { seen(0..1) } else { Vec::new() };
                 let (subscription, beat) = (subscription(), hand.beat(false));
-                let (advanced, beaten) = tokio::join!(
-                    store.advance_shards(&subscription, &moves, &entries),
-                    store.beat(&subscription, &beat),
-                );
+                let advance = advance(&moves, &entries);
+                let (advanced, beaten) =
+                    tokio::join!(store.advance_shards(&advance), store.beat(&subscription, &beat),);
                 // Leases outlast the test: nothing is lost that was not given back.
                 assert_eq!(advanced.unwrap(), []);
                 assert_eq!(beaten.unwrap().renewed.len(), hand.held.len());

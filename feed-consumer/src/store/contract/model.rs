@@ -195,7 +195,7 @@ async fn run(database: Database, deeds: Vec<(usize, Deed)>) -> Result<(), TestCa
                     }
                 }
                 let moves: Vec<_> = moves.into_iter().map(|(lease, by)| to(lease, by)).collect();
-                let unmoved = store.advance_shards(&subscription(), &moves, &[]).await.unwrap();
+                let unmoved = store.advance_shards(&advance(&moves, &[])).await.unwrap();
                 prop_assert_eq!(unmoved, lost);
             }
             Deed::Release(which) => {

@@ -62,7 +62,7 @@ async fn the_most_shards_are_cut_held_and_moved_at_once(database: Database) {
     assert_eq!(acquired.len(), usize::from(ShardCount::MAX));
     assert_eq!(hand.beats(&store).await.renewed.len(), acquired.len());
     let moves: Vec<_> = hand.leases().into_iter().map(|lease| to(lease, 7)).collect();
-    assert!(store.advance_shards(&subscription(), &moves, &[]).await.unwrap().is_empty());
+    assert!(store.advance_shards(&advance(&moves, &[])).await.unwrap().is_empty());
     assert!(positions(&store).await.iter().all(|position| *position == 7));
 }
 
@@ -73,11 +73,10 @@ async fn a_dropped_move_is_done_or_not_and_holds_no_lock(database: Database) {
     let lease = hand.leases()[0];
     let mut stood = 0;
     for position in 1..40 {
-        let (moves, seen) = ([to(lease, position)], seen(0..1));
-        let subscription = subscription();
+        let advance = advance(&[to(lease, position)], &seen(0..1));
         for _ in 0..2 {
             // Polled a few times, and dropped.
-            let moving = store.advance_shards(&subscription, &moves, &seen);
+            let moving = store.advance_shards(&advance);
             let mut moved = std::pin::pin!(moving);
             for _ in 0..position {
                 if futures_util::poll!(moved.as_mut()).is_ready() {
@@ -86,12 +85,12 @@ async fn a_dropped_move_is_done_or_not_and_holds_no_lock(database: Database) {
                 tokio::task::yield_now().await;
             }
         }
-        let found = store.settled(&subscription, &[lease.shard]).await.unwrap();
+        let found = store.settled(&subscription(), &[lease.shard]).await.unwrap();
         let found = found[0].place.position.get();
         assert!(found == stood || found == position, "{found}, and not {stood} or {position}");
         stood = found;
     }
-    assert!(store.advance_shards(&subscription(), &[to(lease, 99)], &[]).await.unwrap().is_empty());
+    assert!(store.advance_shards(&advance(&[to(lease, 99)], &[])).await.unwrap().is_empty());
 }
 
 async fn a_shard_is_read_back_as_it_was_moved(database: Database) {
@@ -100,9 +99,9 @@ async fn a_shard_is_read_back_as_it_was_moved(database: Database) {
     hand.beats(&store).await;
     let leases = hand.leases();
     // One alone, and several.
-    store.advance_shards(&subscription(), &[to(leases[1], 4)], &[]).await.unwrap();
+    store.advance_shards(&advance(&[to(leases[1], 4)], &[])).await.unwrap();
     let moves = [to(leases[2], 9), to(leases[0], 8)];
-    assert!(store.advance_shards(&subscription(), &moves, &[]).await.unwrap().is_empty());
+    assert!(store.advance_shards(&advance(&moves, &[])).await.unwrap().is_empty());
     let shards = store.shards(&subscription()).await.unwrap();
     let places: Vec<_> = shards.iter().map(|shard| shard.place.clone()).collect();
     assert_eq!(places, [stands(8), stands(4), stands(9)]);
@@ -114,7 +113,7 @@ async fn a_shard_is_read_back_as_it_was_moved(database: Database) {
     assert_eq!(settled.iter().map(|it| it.lease).collect::<Vec<_>>(), [leases[0], leases[2]]);
     assert_eq!(settled[1].place, stands(9));
     // What is read so holds no lock.
-    store.advance_shards(&subscription(), &moves, &[]).await.unwrap();
+    store.advance_shards(&advance(&moves, &[])).await.unwrap();
 }
 
 async fn a_cursor_of_a_shard_never_moves_back_and_that_is_no_loss(database: Database) {
@@ -125,7 +124,7 @@ async fn a_cursor_of_a_shard_never_moves_back_and_that_is_no_loss(database: Data
     let mut stays = stands(5);
     stays.last = None;
     for moves in [vec![to(leases[0], 4)], vec![to(leases[0], 3), to(leases[1], 9)]] {
-        assert!(store.advance_shards(&subscription(), &moves, &[]).await.unwrap().is_empty());
+        assert!(store.advance_shards(&advance(&moves, &[])).await.unwrap().is_empty());
     }
     let shards = store.shards(&subscription()).await.unwrap();
     assert_eq!(shards[0].place, stands(5));
@@ -135,8 +134,8 @@ async fn a_cursor_of_a_shard_never_moves_back_and_that_is_no_loss(database: Data
         vec![Move { lease: leases[0], to: stays.clone() }],
         vec![Move { lease: leases[0], to: stays.clone() }, to(leases[1], 9)],
     ] {
-        store.advance_shards(&subscription(), &[to(leases[0], 5)], &[]).await.unwrap();
-        store.advance_shards(&subscription(), &moves, &[]).await.unwrap();
+        store.advance_shards(&advance(&[to(leases[0], 5)], &[])).await.unwrap();
+        store.advance_shards(&advance(&moves, &[])).await.unwrap();
         assert_eq!(store.shards(&subscription()).await.unwrap()[0].place, stays);
     }
 }
@@ -154,7 +153,7 @@ async fn entries_are_handled_only_if_every_shard_was_moved(database: Database) {
         (vec![to(leases[0], 2), to(leases[1], 2)], vec![], 3),
         (vec![], vec![], 3),
     ] {
-        let unmoved = store.advance_shards(&subscription(), &moves, &seen(0..3)).await.unwrap();
+        let unmoved = store.advance_shards(&advance(&moves, &seen(0..3))).await.unwrap();
         assert_eq!(unmoved, lost);
         let found = store.seen(&subscription(), &strs(&all)).await.unwrap();
         assert_eq!(found.len(), known);
@@ -176,7 +175,7 @@ async fn shards_are_not_put_elsewhere_while_a_lease_lives(database: Database) {
     assert!(store.put_shards(&subscription(), &stands(2)).await.unwrap().is_empty());
     assert_eq!(positions(&store).await, [2; 4]);
     let late = to(one.leases()[0], 9);
-    assert_eq!(store.advance_shards(&subscription(), &[late], &[]).await.unwrap().len(), 1);
+    assert_eq!(store.advance_shards(&advance(&[late], &[])).await.unwrap().len(), 1);
     assert!(one.beats_without_acquiring(&store).await.renewed.is_empty());
     let shards = store.shards(&subscription()).await.unwrap();
     assert!(shards.iter().all(|it| it.holder.is_none() && it.lease.token == Token::new(2)));
@@ -190,7 +189,7 @@ async fn a_forgotten_subscription_leaves_neither_shards_nor_workers(database: Da
     assert!(store.shards(&subscription()).await.unwrap().is_empty());
     assert!(store.workers(&subscription()).await.unwrap().is_empty());
     let late = to(hand.leases()[0], 9);
-    assert_eq!(store.advance_shards(&subscription(), &[late], &[]).await.unwrap().len(), 1);
+    assert_eq!(store.advance_shards(&advance(&[late], &[])).await.unwrap().len(), 1);
 }
 
 promises! {

@@ -12,6 +12,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "cursors", sql: include_str!("migrations/0001_cursors.sql") },
     Migration { name: "foreign pages", sql: include_str!("migrations/0002_foreign_pages.sql") },
     Migration { name: "shards", sql: include_str!("migrations/0003_shards.sql") },
+    Migration { name: "parking", sql: include_str!("migrations/0004_parking.sql") },
 ];
 
 /// Brings the schema up to date, in one transaction under a lock: of several processes that start

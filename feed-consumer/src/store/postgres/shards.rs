@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use sqlx::{FromRow, PgConnection, Row};
 
+use super::parking::steps::{add_followers, forget_beyond};
 use super::{PostgresStore, about, add_seen, within};
 use crate::shard::{ShardCount, ShardNumber};
-use crate::store::pages::SeenEntry;
 use crate::store::row::shards::{
     BeatenColumns, ShardColumns, WorkerColumns, as_place, beaten, count, integer, living, micros,
     shard, worker,
@@ -13,18 +13,17 @@ use crate::store::row::shards::{
 use crate::store::shards::{
     Beat, Beaten, Lease, Move, Shard, ShardPlace, ShardStore, WorkerId, WorkerRow,
 };
-use crate::store::{LastEvent, StoreError, Subscription, row};
+use crate::store::{Advance, LastEvent, StoreError, Subscription, row};
 
 /// Moves the cursors of shards, each under its token, within a transaction. Returns those that were
-/// not moved, since another worker has acquired them. Entries are added as handled if no shard is
-/// returned.
+/// not moved, since another worker has acquired them. What follows parked events of the shards
+/// moved is recorded; entries are added as handled if no shard is returned.
 pub(in crate::store) async fn advance_shards(
     connection: &mut PgConnection,
-    subscription: &Subscription,
-    moves: &[Move],
-    seen: &[SeenEntry],
+    advance: &Advance,
 ) -> Result<Vec<ShardNumber>, sqlx::Error> {
-    let lost: Vec<ShardNumber> = match moves {
+    let Advance { subscription, moves, seen, followers } = advance;
+    let lost: Vec<ShardNumber> = match &moves[..] {
         [] => Vec::new(),
         [one] => {
             let statement = about(include_str!("sql/shard_advance.sql"), subscription)
@@ -41,6 +40,7 @@ pub(in crate::store) async fn advance_shards(
     if lost.is_empty() {
         add_seen(connection, subscription, seen).await?;
     }
+    add_followers(connection, subscription, followers).await?;
     Ok(lost)
 }
 
@@ -183,15 +183,10 @@ impl ShardStore for PostgresStore {
         beaten(rows.await?, subscription)
     }
 
-    async fn advance_shards(
-        &self,
-        subscription: &Subscription,
-        moves: &[Move],
-        seen: &[SeenEntry],
-    ) -> Result<Vec<ShardNumber>, StoreError> {
+    async fn advance_shards(&self, advance: &Advance) -> Result<Vec<ShardNumber>, StoreError> {
         let lost = within(async {
             let mut transaction = self.begin().await?;
-            let lost = advance_shards(&mut transaction, subscription, moves, seen).await?;
+            let lost = advance_shards(&mut transaction, advance).await?;
             transaction.commit().await?;
             Ok(lost)
         });
@@ -246,6 +241,7 @@ impl ShardStore for PostgresStore {
             }
             let statement = about(include_str!("sql/shards_put.sql"), subscription);
             row::bind(statement, &as_place(to)).execute(&mut *transaction).await?;
+            forget_beyond(&mut transaction, subscription, to.position).await?;
             transaction.commit().await?;
             Ok((holders, Vec::new()))
         });

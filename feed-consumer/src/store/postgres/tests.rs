@@ -1,12 +1,17 @@
 //! What is PostgreSQL's own; the rest is in the contract of all stores.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use feed_protocol::event::EventParts;
+use feed_protocol::{Event, Recorded};
 use sqlx::{Connection, PgConnection};
 
 use super::*;
 use crate::shard::{ShardCount, ShardNumber, Token};
+use crate::store::Advance;
 use crate::store::databases;
+use crate::store::parking::{Answer, ParkAction, ParkStore, Parking, Requested, Resolution};
 use crate::store::shards::{
     Beat, Beaten, Lease, Move, ShardPlace, ShardStore, WorkerFacts, WorkerId,
 };
@@ -122,7 +127,13 @@ async fn a_lease_that_is_taken_while_its_renewal_waits_is_not_renewed() {
             .unwrap();
         let moves: Vec<_> =
             moves.iter().map(|lease| Move { lease: *lease, to: ShardPlace::default() }).collect();
-        let (lost, ()) = tokio::join!(store.advance_shards(&subscription, &moves, &[]), async {
+        let advance = Advance {
+            subscription: subscription.clone(),
+            moves,
+            seen: Vec::new(),
+            followers: Vec::new(),
+        };
+        let (lost, ()) = tokio::join!(store.advance_shards(&advance), async {
             somebody_waits(&mut transaction).await;
             transaction.commit().await.unwrap();
         });
@@ -201,4 +212,75 @@ async fn a_subscription_is_forgotten_while_workers_say_that_they_live_and_nobody
         () = beats("a") => {}
         () = beats("b") => {}
     }
+}
+
+#[tokio::test]
+async fn what_is_parked_is_asked_for_resolved_and_forgotten_at_once_and_nobody_waits_in_a_circle() {
+    let (store, _) = cut(4).await;
+    let (subscription, place) = (subscription(), Place::default());
+    let is_circle = |error: &StoreError| {
+        let StoreError::Unavailable(sqlx::Error::Database(error)) = error else { return true };
+        // A subscription that is forgotten meanwhile breaks a foreign key; that is no circle.
+        error.code().is_some_and(|code| code == "40P01")
+    };
+    let (parks, asks) =
+        (std::sync::atomic::AtomicU32::new(0), std::sync::atomic::AtomicU32::new(0));
+    let count = |it: &std::sync::atomic::AtomicU32| {
+        it.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    };
+    let forgets = async {
+        for _ in 0..60 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert!(store.forget(&subscription, &place).await.unwrap());
+            CursorStore::begin(&store, &subscription, "http://a/", &place, &[], &[]).await.unwrap();
+            store.cut(&subscription, ShardCount::new(4).unwrap()).await.unwrap();
+        }
+    };
+    let works = async || loop {
+        let beaten = store.beat(&subscription, &beat("a", Vec::new())).await.unwrap();
+        for lease in beaten.acquired.iter().map(|it| it.lease) {
+            let position = Position::new(u64::from(lease.shard.get()) + 1).unwrap();
+            let done = async {
+                if store.park(&subscription, &to(lease, position), &parking(position)).await? {
+                    count(&parks);
+                }
+                for request in store.requests(&subscription, &[lease.shard]).await? {
+                    let id = request.id;
+                    store.answer(&subscription, lease, id, &Answer::Taken).await?;
+                }
+                store.resolve(&subscription, lease, position, &Resolution::Handled).await
+            };
+            let done: Result<_, StoreError> = done.await;
+            assert!(done.is_ok() || !is_circle(done.as_ref().unwrap_err()), "{done:?}");
+        }
+    };
+    let people = async || loop {
+        for position in 1..=4 {
+            let position = Position::new(position).unwrap();
+            let asked = store.request(&subscription, position, &ParkAction::Retry, "ann").await;
+            if let Ok(Requested::Asked(_)) = asked {
+                count(&asks);
+            }
+            assert!(asked.is_ok() || !is_circle(asked.as_ref().unwrap_err()), "{asked:?}");
+        }
+    };
+    tokio::select! {
+        () = forgets => {}
+        () = works() => {}
+        () = people() => {}
+        () = people() => {}
+    }
+    assert!(parks.into_inner() > 0 && asks.into_inner() > 0);
+}
+
+fn to(lease: Lease, position: Position) -> Move {
+    Move { lease, to: ShardPlace { position, ..ShardPlace::default() } }
+}
+
+fn parking(position: Position) -> Parking {
+    let source = "/shop".parse().unwrap();
+    let parts = EventParts::new("1".parse().unwrap(), source, "order.placed".parse().unwrap());
+    let event = Event::new(parts).unwrap();
+    let recorded = Arc::new(Recorded { position, updated: DateTime::UNIX_EPOCH, event });
+    Parking { recorded, error: "it broke".into(), attempts: 3, retry_after: None }
 }

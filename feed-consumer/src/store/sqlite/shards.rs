@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use serde_json::json;
 use sqlx::{Connection, FromRow, Row, SqliteConnection};
 
+use super::parking::steps::{add_followers, forget_beyond};
 use super::{BEGIN, SqliteStore, about, add_seen, begin_for_leases};
 use crate::shard::{ShardCount, ShardNumber};
-use crate::store::pages::SeenEntry;
 use crate::store::row::shards::{
     BeatenColumns, ShardColumns, WorkerColumns, as_place, beaten, count, integer, living, micros,
     shard, worker,
@@ -14,18 +14,17 @@ use crate::store::row::shards::{
 use crate::store::shards::{
     Beat, Beaten, Lease, Move, Shard, ShardPlace, ShardStore, WorkerId, WorkerRow,
 };
-use crate::store::{StoreError, Subscription, row};
+use crate::store::{Advance, StoreError, Subscription, row};
 
 /// Moves the cursors of shards, each under its token, within a transaction or as one. Returns those
-/// that were not moved, since another worker has acquired them. Entries are added as handled if no
-/// shard is returned.
+/// that were not moved, since another worker has acquired them. What follows parked
+/// events of the shards moved is recorded; entries are added as handled if no shard is returned.
 pub(in crate::store) async fn advance_shards(
     connection: &mut SqliteConnection,
-    subscription: &Subscription,
-    moves: &[Move],
-    seen: &[SeenEntry],
+    advance: &Advance,
 ) -> Result<Vec<ShardNumber>, sqlx::Error> {
-    let lost: Vec<ShardNumber> = match moves {
+    let Advance { subscription, moves, seen, followers } = advance;
+    let lost: Vec<ShardNumber> = match &moves[..] {
         [] => Vec::new(),
         [one] => {
             let statement = about(include_str!("sql/shard_advance.sql"), subscription)
@@ -46,6 +45,7 @@ pub(in crate::store) async fn advance_shards(
     if lost.is_empty() {
         add_seen(connection, subscription, seen).await?;
     }
+    add_followers(connection, subscription, followers).await?;
     Ok(lost)
 }
 
@@ -198,20 +198,15 @@ impl ShardStore for SqliteStore {
         Ok(beaten)
     }
 
-    async fn advance_shards(
-        &self,
-        subscription: &Subscription,
-        moves: &[Move],
-        seen: &[SeenEntry],
-    ) -> Result<Vec<ShardNumber>, StoreError> {
+    async fn advance_shards(&self, advance: &Advance) -> Result<Vec<ShardNumber>, StoreError> {
         let mut turn = self.turn().await?;
         let lost = async {
-            if seen.is_empty() {
+            if advance.seen.is_empty() && advance.followers.is_empty() {
                 // One statement is a transaction of its own, and one errand instead of three.
-                return advance_shards(&mut turn, subscription, moves, seen).await;
+                return advance_shards(&mut turn, advance).await;
             }
             let mut transaction = turn.begin_with(BEGIN).await?;
-            let lost = advance_shards(&mut transaction, subscription, moves, seen).await?;
+            let lost = advance_shards(&mut transaction, advance).await?;
             transaction.commit().await?;
             Ok(lost)
         };
@@ -263,6 +258,7 @@ impl ShardStore for SqliteStore {
             }
             let statement = about(include_str!("sql/shards_put.sql"), subscription);
             row::bind(statement, &as_place(to)).execute(&mut *transaction).await?;
+            forget_beyond(&mut transaction, subscription, to.position).await?;
             transaction.commit().await?;
             Ok((holders, Vec::new()))
         };

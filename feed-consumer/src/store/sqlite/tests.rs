@@ -7,9 +7,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 
 use super::*;
 use crate::shard::ShardCount;
-use crate::store::Validators;
 use crate::store::pages::{PageKind, PageState, PageStore};
 use crate::store::shards::{Beat, Move, ShardPlace, ShardStore, WorkerFacts, WorkerId};
+use crate::store::{Advance, Validators};
 
 #[tokio::test]
 async fn nothing_is_left_of_a_forgotten_cursor_where_foreign_keys_are_off() {
@@ -33,12 +33,41 @@ async fn nothing_is_left_of_a_forgotten_cursor_where_foreign_keys_are_off() {
     assert!(store.begin(&subscription, "http://a/", &place, &seen, &pages).await.unwrap());
     assert!(store.has_seen(&subscription).await.unwrap());
     store.cut(&subscription, ShardCount::default()).await.unwrap();
-    assert_eq!(store.beat(&subscription, &beat("a")).await.unwrap().acquired.len(), 64);
+    let acquired = store.beat(&subscription, &beat("a")).await.unwrap().acquired;
+    assert_eq!(acquired.len(), 64);
+    let tables = ["parked", "followers", "parked_record", "park_requests"];
+    for table in tables {
+        fill(&store, table).await;
+    }
     assert!(store.forget(&subscription, &place).await.unwrap());
     assert!(!store.has_seen(&subscription).await.unwrap());
     assert!(store.pages(&subscription).await.unwrap().is_empty());
     assert!(store.shards(&subscription).await.unwrap().is_empty());
     assert!(store.workers(&subscription).await.unwrap().is_empty());
+    for table in tables {
+        let rows = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM feed_{table}"));
+        let rows: i64 =
+            sqlx::query_scalar(rows).fetch_one(&mut *store.turn().await.unwrap()).await.unwrap();
+        assert_eq!(rows, 0, "{table}");
+    }
+}
+
+/// Puts a row into one of the tables of what is parked.
+async fn fill(store: &SqliteStore, table: &str) {
+    let (columns, values) = match table {
+        "parked" => (
+            "shard, event_type, subject, updated, event, error, attempts, parked",
+            "0, 'a', 'b', 0, '{}', 'it broke', 3, 0",
+        ),
+        "followers" => ("shard, subject", "0, 'b'"),
+        "parked_record" => ("done, who, what, why", "0, 'a', 'parked', ''"),
+        _ => ("line, action, who", "1, 'retry', 'ann'"),
+    };
+    let insert = sqlx::AssertSqlSafe(format!(
+        "INSERT INTO feed_{table} (group_name, feed, position, {columns})
+         VALUES ('billing', 'urn:uuid:1', 7, {values})"
+    ));
+    sqlx::query(insert).execute(&mut *store.turn().await.unwrap()).await.unwrap();
 }
 
 /// Of a worker that knows of no leases.
@@ -116,20 +145,24 @@ async fn after_a_full_disk_the_cursor_moves_again_once_there_is_room() {
     // What takes pages of its own.
     let validators = Validators { etag: Some("a".repeat(100_000)), last_modified: None };
     let to = ShardPlace { position: Position::new(5).unwrap(), last: None, validators };
-    let moves = [Move { lease, to }];
     // With an entry it is more than one statement, in a transaction.
-    let seen = [SeenEntry { iri: "urn:uuid:2".into(), updated: DateTime::UNIX_EPOCH }];
+    let advance = Advance {
+        subscription: subscription.clone(),
+        moves: vec![Move { lease, to: to.clone() }],
+        seen: vec![SeenEntry { iri: "urn:uuid:2".into(), updated: DateTime::UNIX_EPOCH }],
+        followers: Vec::new(),
+    };
 
     // No page more than there are: what SQLite then says is what it says of a full disk. The
     // limit is that of one connection, and goes away with it.
     let limit = sqlx::raw_sql("PRAGMA max_page_count = 1");
     limit.execute(&mut *store.turn().await.unwrap()).await.unwrap();
-    let error = store.advance_shards(&subscription, &moves, &seen).await.unwrap_err();
+    let error = store.advance_shards(&advance).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     let place = async || store.shards(&subscription).await.unwrap().remove(0).place;
     assert_eq!(place().await, ShardPlace::default());
-    assert!(store.advance_shards(&subscription, &moves, &seen).await.unwrap().is_empty());
-    assert_eq!(place().await, moves[0].to);
+    assert!(store.advance_shards(&advance).await.unwrap().is_empty());
+    assert_eq!(place().await, to);
 }
 
 #[tokio::test]

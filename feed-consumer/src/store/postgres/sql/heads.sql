@@ -1,0 +1,40 @@
+-- heads: the heads of subjects in some shards: what is parked, and the first that waits of each other subject
+SELECT
+    parked.shard,
+    parked.position,
+    parked.subject,
+    CASE
+        WHEN parked.due IS NOT NULL
+            THEN greatest(
+                parked.due - CAST(extract(EPOCH FROM clock_timestamp()) * 1000000 AS bigint), 0
+            )
+    END AS left_over,
+    (
+        SELECT count(*) FROM feed_followers AS others
+        WHERE
+            others.group_name = $1
+            AND others.feed = $2
+            AND others.shard = parked.shard
+            AND others.subject = parked.subject
+            AND others.resolved = 0
+    ) AS followers
+FROM feed_parked AS parked
+WHERE parked.group_name = $1 AND parked.feed = $2 AND parked.shard = any($3)
+UNION ALL
+SELECT shard, min(position) AS position, subject, 0 AS left_over, count(*) - 1 AS followers
+FROM feed_followers AS kept
+WHERE
+    kept.group_name = $1
+    AND kept.feed = $2
+    AND kept.shard = any($3)
+    AND kept.resolved = 0
+    AND NOT EXISTS (
+        SELECT 1 FROM feed_parked AS parked
+        WHERE
+            parked.group_name = $1
+            AND parked.feed = $2
+            AND parked.shard = kept.shard
+            AND parked.subject = kept.subject
+    )
+GROUP BY shard, subject
+ORDER BY 2

@@ -1,0 +1,6 @@
+-- parked_release: a parked event is due now, as it was mended if it was
+UPDATE feed_parked
+SET
+    due = CAST(extract(EPOCH FROM clock_timestamp()) * 1000000 AS bigint),
+    edited = coalesce($4, edited)
+WHERE group_name = $1 AND feed = $2 AND position = $3
