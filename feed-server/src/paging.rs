@@ -7,6 +7,7 @@
 mod coding;
 mod document;
 mod filter;
+mod kept;
 mod making;
 mod rendered;
 mod representation;
@@ -14,12 +15,10 @@ mod room;
 mod stream;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use feed_protocol::event::{EventId, Source, Subject};
 use feed_protocol::{Entry, PageNumber, Position, PositionRange};
-use moka::future::Cache;
 use url::Url;
 
 pub(crate) use coding::Coding;
@@ -31,7 +30,8 @@ pub(crate) use stream::id_block;
 use crate::feeds::LiveFeed;
 use crate::store::{EventStore, Head, Slice, StoreError, Window};
 use document::Place;
-use making::{DocumentKey, Key};
+use kept::Kept;
+use making::DocumentKey;
 use room::{Crowded, Room};
 
 /// A tail or a subject's document ends early once its data exceed this many bytes.
@@ -42,7 +42,7 @@ const MAX_SLICE_BYTES: u64 = 8 << 20;
 pub(crate) struct Paging {
     store: Arc<dyn EventStore>,
     public_url: Option<Url>,
-    cache: Cache<Key, Arc<Rendered>>,
+    kept: Arc<Kept>,
     room: Arc<Room>,
 }
 
@@ -98,12 +98,8 @@ impl Paging {
         public_url: Option<Url>,
         cache_bytes: u64,
     ) -> Self {
-        let cache = Cache::builder()
-            .max_capacity(cache_bytes)
-            .weigher(|_, rendered: &Arc<Rendered>| rendered.weight())
-            .time_to_idle(Duration::from_secs(3600))
-            .build();
-        Self { store, public_url, cache, room: Arc::new(Room::new()) }
+        let kept = Arc::new(Kept::new(cache_bytes));
+        Self { store, public_url, kept, room: Arc::new(Room::new()) }
     }
 
     /// The base of absolute addresses, when one is configured.
@@ -176,11 +172,12 @@ impl Paging {
         }
         let key = DocumentKey::Tail { after, head: last_seen_by(live, after, head.position) };
         let key = Self::key(live, key, representation, filter);
-        self.cached(&key, async {
-            let slice = self.read_tail(live, after, filter).await?;
-            Ok(self.document(live, Place::Tail { after }, slice, filter).render(representation))
-        })
-        .await
+        self.kept
+            .get(&key, async {
+                let slice = self.read_tail(live, after, filter).await?;
+                Ok(self.document(live, Place::Tail { after }, slice, filter).render(representation))
+            })
+            .await
     }
 
     /// The tail of a reader that waits for its first match: passes over every position that the
@@ -234,22 +231,24 @@ impl Paging {
     ) -> PagingResult {
         let key = DocumentKey::Entry(position);
         let key = Self::key(live, key, representation, &Filter::default());
-        self.cached(&key, async {
-            let entry = self.load_entry(live, position).await?;
-            Ok(document::render_entry(live, &entry, representation, self.public_url()))
-        })
-        .await
+        self.kept
+            .get(&key, async {
+                let entry = self.load_entry(live, position).await?;
+                Ok(document::render_entry(live, &entry, representation, self.public_url()))
+            })
+            .await
     }
 
     /// The data of one entry, in its own media type.
     pub(crate) async fn data(&self, live: &LiveFeed, position: Position) -> PagingResult {
         let key = DocumentKey::Data(position);
         let key = Self::key(live, key, Representation::Atom, &Filter::default());
-        self.cached(&key, async {
-            let entry = self.load_entry(live, position).await?;
-            document::render_data(live, &entry).ok_or(PagingError::NotFound)
-        })
-        .await
+        self.kept
+            .get(&key, async {
+                let entry = self.load_entry(live, position).await?;
+                document::render_data(live, &entry).ok_or(PagingError::NotFound)
+            })
+            .await
     }
 
     /// The blocks of a stream for the next events after a position; their range ends at the
@@ -263,11 +262,12 @@ impl Paging {
         let head = live.head().position;
         let key = DocumentKey::Stream { after, head: last_seen_by(live, after, head) };
         let key = Self::key(live, key, Representation::CloudEventsBatch, filter);
-        self.cached(&key, async {
-            let slice = self.read_tail(live, after, filter).await?;
-            Ok(stream::render_blocks(live, &slice))
-        })
-        .await
+        self.kept
+            .get(&key, async {
+                let slice = self.read_tail(live, after, filter).await?;
+                Ok(stream::render_blocks(live, &slice))
+            })
+            .await
     }
 
     /// Where the event of this source and id stands.

@@ -19,6 +19,8 @@ pub(super) const NAMES: Names = &[
     ("page_zstd", "the same page in zstd"),
     ("page_not_modified", "304 for the same page"),
     ("page_uncached", "full pages all over the feed, by a server that keeps none in memory"),
+    ("page_scanned", "160 pages one after the other, over and over, by one that keeps some sixty"),
+    ("page_scanned_uncached", "the same, by one that keeps none"),
     ("current", "the current document"),
     ("current_not_modified", "304 for the current document"),
 ];
@@ -29,8 +31,10 @@ pub(super) async fn measure(
     binary: &Path,
 ) -> Result<()> {
     let mut uncached = Vec::new();
+    let mut small = Vec::new();
     for stage in stages {
         uncached.push(FeedServer::start(binary, &stage.database, Settings::NoCache)?);
+        small.push(FeedServer::start(binary, &stage.database, Settings::SmallCache)?);
     }
     let mut contenders = Vec::new();
     // Sizes stand beside each other, so that each round compares them.
@@ -49,6 +53,12 @@ pub(super) async fn measure(
     for (stage, server) in stages.iter().zip(&uncached) {
         contenders.push(asking_everywhere(stage, server));
     }
+    let scanned = |stage: &Stage| stage.full_pages() >= SCANNED_PAGES;
+    for (name, servers) in [("page_scanned", &small), ("page_scanned_uncached", &uncached)] {
+        for (stage, server) in stages.iter().zip(servers).filter(|(stage, _)| scanned(stage)) {
+            contenders.push(asking_in_turn(name, stage, server));
+        }
+    }
     for stage in stages {
         contenders.push(asking("current", stage.events, stage.server(), get(&current, &[]), 200));
     }
@@ -57,6 +67,13 @@ pub(super) async fn measure(
         contenders.push(asking("current_not_modified", stage.events, stage.server(), request, 304));
     }
     harness.measure(contenders).await?;
+    for stage in stages.iter().filter(|stage| scanned(stage)) {
+        // With a third of the pages in memory it could be 0.67, were asking for a page free.
+        let cost = |of: &str| format!("{of}_server_cpu_microseconds");
+        let (scanned, uncached) = (cost("page_scanned"), cost("page_scanned_uncached"));
+        let (this, that) = ((&*scanned, stage.events), (&*uncached, stage.events));
+        harness.ratio("page_scanned_cost_to_uncached", this, that, Some(Goal::AtMost(0.8)))?;
+    }
     ratios(harness, stages)
 }
 
@@ -70,6 +87,27 @@ fn ratios(harness: &Harness<'_>, stages: &[Stage]) -> Result<()> {
         harness.ratio(&ratio, (&figure, few.events), (&figure, many.events), Some(goal))?;
     }
     Ok(())
+}
+
+/// How many pages are asked for one after the other.
+const SCANNED_PAGES: u64 = 160;
+
+/// One page after another, from the first again after the last: a cache that keeps what was asked
+/// for last has none of them.
+fn asking_in_turn<'a>(name: &str, stage: &'a Stage, server: &'a FeedServer) -> Contender<'a> {
+    let asked = Arc::new(AtomicU64::new(0));
+    Contender::new(name, stage.events, RATES, move |time| {
+        let (base, asked) = (stage.base.clone(), Arc::clone(&asked));
+        let next: Next = Box::new(move |out| {
+            let page = asked.fetch_add(1, Ordering::Relaxed) % SCANNED_PAGES + 1;
+            out.extend_from_slice(&get(&format!("{base}/pages/{page}"), &[]));
+        });
+        async move {
+            let cpu = server.process.cpu_seconds();
+            let outcome = load::run(server.address, vec![next], 200, time).await?;
+            Ok(rates(outcome, &server.process, cpu))
+        }
+    })
 }
 
 /// A full page in the middle of the feed.

@@ -27,6 +27,8 @@ pub(crate) enum Settings {
     Default,
     /// No page is kept in memory.
     NoCache,
+    /// Some sixty pages are kept in memory.
+    SmallCache,
     /// All pages are kept in memory, once they have been asked for.
     WholeCache,
     /// Long polls may wait for as long as the protocol allows.
@@ -38,6 +40,7 @@ impl Settings {
         match self {
             Self::Default => "",
             Self::NoCache => "cache_mebibytes = 0\n",
+            Self::SmallCache => "cache_mebibytes = 16\n",
             Self::WholeCache => "cache_mebibytes = 4096\n",
             Self::LongWaits => "long_poll_max_seconds = 300\n",
         }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use feed_protocol::document::Document;
 use feed_protocol::event::Subject;
@@ -121,8 +122,8 @@ impl Assembled {
         let bytes = match representation {
             Representation::Atom => atom::write_document(&document),
             Representation::CloudEventsBatch | Representation::CloudEvent => {
-                let mut bytes = Vec::new();
                 let events = document.entries.iter().map(|entry| &entry.recorded);
+                let mut bytes = Vec::with_capacity(events.clone().map(length).sum());
                 cloudevents::write_batch(events, &mut bytes);
                 bytes
             }
@@ -139,6 +140,11 @@ impl Assembled {
             room: None,
         }
     }
+}
+
+/// How long an event is about, as a `CloudEvent`: its data, and attributes of ordinary length.
+fn length(recorded: &Recorded) -> usize {
+    recorded.event.data().map_or(0, Bytes::len) + 512
 }
 
 /// One entry as a document of its own.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use feed_protocol::{Incarnation, PageNumber, Position};
 
 use super::room::ORDINARY_BYTES;
-use super::{Filter, Paging, PagingError, PagingResult, Rendered, Representation, document};
+use super::{Filter, Paging, PagingError, PagingResult, Representation, document};
 use crate::feeds::LiveFeed;
 use crate::store::Slice;
 
@@ -42,7 +42,8 @@ impl Paging {
     ) -> PagingResult {
         let (size, representation) = (live.feed.page_size.get(), key.representation);
         let ordinary = self
-            .cached(&key, async {
+            .kept
+            .get(&key, async {
                 let slice = self.read(live, after, size, ORDINARY_BYTES, &key.filter).await?;
                 if slice.range.last() < after.advanced_by(size).min(slice.head.position) {
                     return Err(PagingError::Large);
@@ -78,19 +79,5 @@ impl Paging {
             representation,
             filter: filter.clone(),
         }
-    }
-
-    /// The document of this key: from the cache, or made now, once for all who ask meanwhile.
-    pub(super) async fn cached(
-        &self,
-        key: &Key,
-        make: impl Future<Output = Result<Rendered, PagingError>>,
-    ) -> PagingResult {
-        if let Some(rendered) = self.cache.get(key).await {
-            return Ok(rendered);
-        }
-        // Boxed, so that the many who only wait do not carry the room that making one takes.
-        let make = Box::pin(async { make.await.map(Arc::new) });
-        Ok(Box::pin(self.cache.try_get_with(key.clone(), make)).await?)
     }
 }

@@ -68,10 +68,12 @@ impl Rendered {
             immutable,
             content_type,
             link,
-            bytes,
+            mut bytes,
             shown,
             room,
         } = parts;
+        // What it weighs is its length.
+        bytes.shrink_to_fit();
         let bytes = match room {
             Some(room) => room.by(bytes),
             None => Bytes::from(bytes),
@@ -128,9 +130,9 @@ impl Rendered {
     }
 
     /// What it weighs in a cache, in bytes: with room for its codings, since they come later.
-    pub(crate) fn weight(&self) -> u32 {
-        let bytes = self.plain.bytes.len();
-        u32::try_from(bytes + bytes / 2 + 1024).unwrap_or(u32::MAX)
+    pub(crate) fn weight(&self) -> u64 {
+        let bytes = self.plain.bytes.len() as u64;
+        bytes + bytes / 2 + 1024
     }
 }
 
