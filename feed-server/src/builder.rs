@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::feeds::{Feeds, Follower};
 use crate::handlers::{App, Timing};
+use crate::metrics::Metrics;
 use crate::paging::Paging;
 use crate::publishing::{Background, PublishLimits, Publisher, Queue, Relay};
 use crate::store::{EventStore, NewFeed, StoreError};
@@ -240,7 +241,8 @@ impl FeedServerBuilder {
             }
         }
         let feeds = Arc::new(Feeds::load(Arc::clone(&store)).await?);
-        let queue = Queue::start(Arc::clone(&store));
+        let metrics = Arc::new(Metrics::new());
+        let queue = Queue::start(Arc::clone(&store), Arc::clone(&metrics));
         let shutdown = Arc::new(watch::Sender::new(false));
         let relay =
             Relay::start(Arc::clone(&store), Arc::clone(&feeds), shutdown.subscribe(), self.relay);
@@ -250,9 +252,11 @@ impl FeedServerBuilder {
             _shutdown: Arc::clone(&shutdown),
         };
         let publisher = Publisher::new(Arc::clone(&feeds), queue, self.limits, background);
-        let paging = Paging::new(Arc::clone(&store), public_url, self.cache_bytes);
-        let app =
-            App { feeds, paging, publisher, timing: self.timing, shutdown: shutdown.subscribe() };
+        let kept = self.cache_bytes;
+        let paging = Paging::new(Arc::clone(&store), public_url, kept, Arc::clone(&metrics));
+        let shutting_down = shutdown.subscribe();
+        let timing = self.timing;
+        let app = App { feeds, paging, publisher, metrics, timing, shutdown: shutting_down };
         Ok(FeedServer { app: Arc::new(app), shutdown, store })
     }
 }

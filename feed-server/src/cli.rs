@@ -5,6 +5,7 @@ mod config;
 mod feeds;
 mod import;
 mod lines;
+mod log;
 mod publish;
 mod serve;
 mod shutdown;
@@ -27,6 +28,15 @@ pub struct Cli {
     command: Option<Command>,
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    log: log::LogArgs,
+}
+
+impl Cli {
+    /// Begins to log, to standard error, in the form that is asked for.
+    pub fn start_log(&self) {
+        self.log.start();
+    }
 }
 
 const EXAMPLES: &str = "\

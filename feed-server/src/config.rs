@@ -16,7 +16,7 @@ use crate::builder::normal_base;
 pub(crate) const EXAMPLE: &str = include_str!("config/example.toml");
 
 /// The variables that stand for flags.
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 8] = [
     "FEED_SERVER_CONFIG",
     "FEED_SERVER_LISTEN",
     "FEED_SERVER_DATABASE",
@@ -24,6 +24,7 @@ const VARIABLES: [&str; 7] = [
     "FEED_SERVER_FEED",
     "FEED_SERVER_PAGE_SIZE",
     "FEED_SERVER_ALLOW_ANONYMOUS_PUBLISHING",
+    "FEED_SERVER_LOG_FORMAT",
 ];
 
 /// Where the database is: what every command needs.

@@ -8,6 +8,7 @@ mod answer;
 pub(crate) mod current;
 pub(crate) mod entries;
 mod failure;
+pub(crate) mod measured;
 pub(crate) mod operations;
 pub(crate) mod pages;
 mod prefer;
@@ -27,6 +28,7 @@ use feed_protocol::{Problem, ProblemType};
 use tokio::sync::watch;
 
 use crate::feeds::{Feeds, LiveFeed};
+use crate::metrics::Metrics;
 use crate::paging::Paging;
 use crate::publishing::Publisher;
 use failure::Failure;
@@ -37,6 +39,7 @@ pub(crate) struct App {
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) paging: Paging,
     pub(crate) publisher: Publisher,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) timing: Timing,
     /// Becomes true when the server shuts down: long polls answer, and streams end.
     pub(crate) shutdown: watch::Receiver<bool>,

@@ -21,6 +21,7 @@ mod clock;
 mod config;
 mod feeds;
 mod handlers;
+mod metrics;
 mod paging;
 mod publishing;
 mod random;

@@ -28,6 +28,7 @@ pub(crate) use representation::Representation;
 pub(crate) use stream::id_block;
 
 use crate::feeds::LiveFeed;
+use crate::metrics::Metrics;
 use crate::store::{EventStore, Head, Slice, StoreError, Window};
 use document::Place;
 use kept::Kept;
@@ -97,8 +98,9 @@ impl Paging {
         store: Arc<dyn EventStore>,
         public_url: Option<Url>,
         cache_bytes: u64,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        let kept = Arc::new(Kept::new(cache_bytes));
+        let kept = Arc::new(Kept::new(cache_bytes, metrics));
         Self { store, public_url, kept, room: Arc::new(Room::new()) }
     }
 
@@ -313,6 +315,16 @@ impl Paging {
         let head = self.store.head(&live.feed).await?;
         live.advance(head);
         Ok(head)
+    }
+
+    /// How many bytes of documents are kept in memory.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        self.kept.bytes()
+    }
+
+    /// Whether the store can be read.
+    pub(crate) async fn check_readable(&self) -> Result<(), StoreError> {
+        self.store.feeds().await.map(drop)
     }
 
     /// Whether the store answers and accepts writes.

@@ -2,6 +2,7 @@
 
 mod in_transaction;
 mod new_event;
+mod outcome;
 mod queue;
 mod relay;
 
@@ -161,6 +162,24 @@ impl Publisher {
     ///
     /// As [`publish`](Self::publish).
     pub async fn publish_batch(
+        &self,
+        feed: &str,
+        events: Vec<Event>,
+        expected_version: Option<u64>,
+    ) -> Result<Vec<Appended>, PublishError> {
+        let published = self.append(feed, events, expected_version).await;
+        if let Some(outcome) = outcome::of(&published) {
+            self.queue.metrics().published(outcome);
+        }
+        published
+    }
+
+    /// How many publishes wait for the next commit.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+
+    async fn append(
         &self,
         feed: &str,
         events: Vec<Event>,

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 
 use crate::handlers::{
-    App, current, entries, method_not_allowed, not_found, operations, pages, publish, service,
-    subjects, tail,
+    App, current, entries, measured, method_not_allowed, not_found, operations, pages, publish,
+    service, subjects, tail,
 };
 
 /// The router, to serve alone or to nest under any path.
@@ -24,7 +25,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/feeds/{feed}/{incarnation}/entries/{position}/data", get(entries::data))
         .route("/healthz", get(operations::healthz))
         .route("/readyz", get(operations::readyz))
+        .route("/metrics", get(operations::metrics))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(Arc::clone(&app), measured::measured))
         .with_state(app)
 }

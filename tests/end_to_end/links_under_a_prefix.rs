@@ -206,3 +206,14 @@ async fn the_apps_own_routes_stand_beside_it() {
     app.http.request("PUT", "/events/feeds/orders").send().await.expect(405);
     app.stop().await;
 }
+
+#[tokio::test]
+async fn requests_are_counted_by_the_routes_of_the_router_and_not_of_the_app() {
+    let app = App::start(|router| Router::new().nest("/our/events", router)).await;
+    app.http.get("/our/events/feeds/orders").send().await.expect(200);
+    let text = app.http.get("/our/events/metrics").send().await.expect(200).text();
+    let labels = "route=\"/feeds/{feed}\",method=\"GET\",status=\"200\"";
+    let sample = format!("feed_server_requests_total{{{labels}}} 1");
+    assert!(text.lines().any(|line| line == sample), "{text}");
+    app.stop().await;
+}

@@ -28,6 +28,7 @@ mod group_programs;
 mod group_take_over;
 mod late_commit;
 mod links_under_a_prefix;
+mod metrics;
 mod other_readers;
 mod postgres_trouble;
 mod proxies;

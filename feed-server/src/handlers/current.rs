@@ -48,6 +48,7 @@ async fn get_waiting(
     wait: Wait,
 ) -> HandlerResult {
     let deadline = Instant::now() + wait.duration();
+    let _open = read.app.metrics.long_poll();
     let paging = &read.app.paging;
     let mut heads = live.subscribe();
     let mut shutdown = read.app.shutdown.clone();

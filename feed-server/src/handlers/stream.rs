@@ -21,6 +21,7 @@ use super::failure::Failure;
 use super::read::Read;
 use super::{App, HandlerResult};
 use crate::feeds::LiveFeed;
+use crate::metrics::Open;
 use crate::paging::{Filter, id_block};
 use crate::store::Head;
 
@@ -81,6 +82,7 @@ struct Blocks {
     shutdown: watch::Receiver<bool>,
     position: Position,
     opened: bool,
+    _open: Open,
     /// When the client must hear something.
     heartbeat: Instant,
 }
@@ -90,7 +92,9 @@ impl Blocks {
         let heads = live.subscribe();
         let shutdown = app.shutdown.clone();
         let heartbeat = Instant::now() + app.timing.heartbeat;
-        Self { app, live, filter, heads, shutdown, position, opened: false, heartbeat }
+        let open = app.metrics.stream();
+        let opened = false;
+        Self { app, live, filter, heads, shutdown, position, opened, _open: open, heartbeat }
     }
 
     /// The next bytes; `None` at the end: the server shuts down, the feed begins another life, or

@@ -38,6 +38,7 @@ async fn get_waiting(
     wait: Wait,
 ) -> HandlerResult {
     let deadline = Instant::now() + wait.duration();
+    let _open = read.app.metrics.long_poll();
     let paging = &read.app.paging;
     // To be woken first, then to look, then to wait: what is committed in between is not missed.
     let mut heads = live.subscribe();

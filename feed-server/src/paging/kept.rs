@@ -14,6 +14,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use super::making::Key;
 use super::{PagingError, PagingResult, Rendered};
+use crate::metrics::Metrics;
 
 /// Which part is for documents that have proven to be asked for; the rest is enough for readers
 /// that follow each other closely.
@@ -29,6 +30,7 @@ type Made = Result<Arc<Rendered>, Arc<PagingError>>;
 #[derive(Debug)]
 pub(super) struct Kept {
     documents: Cache<Key, Made, Weight>,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug, Clone)]
@@ -42,7 +44,7 @@ impl Weighter<Key, Made> for Weight {
 }
 
 impl Kept {
-    pub(super) fn new(bytes: u64) -> Self {
+    pub(super) fn new(bytes: u64, metrics: Arc<Metrics>) -> Self {
         let usual = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
         let options = OptionsBuilder::new()
             // Of several parts each could keep only documents that are smaller than itself.
@@ -53,9 +55,13 @@ impl Kept {
             .build()
             .expect("both capacities are set");
         let hashing = DefaultHashBuilder::default();
-        Self {
-            documents: Cache::with_options(options, Weight, hashing, DefaultLifecycle::default()),
-        }
+        let documents = Cache::with_options(options, Weight, hashing, DefaultLifecycle::default());
+        Self { documents, metrics }
+    }
+
+    /// How many bytes are kept.
+    pub(super) fn bytes(&self) -> u64 {
+        self.documents.weight()
     }
 
     /// The document of this key: one that is kept, or one that is made now, once for all who ask
@@ -67,9 +73,13 @@ impl Kept {
         make: impl Future<Output = Result<Rendered, PagingError>>,
     ) -> PagingResult {
         let place = match self.documents.get_value_or_guard_async(key).await {
-            Ok(made) => return Ok(made?),
+            Ok(made) => {
+                self.metrics.page_cache_hit();
+                return Ok(made?);
+            }
             Err(place) => place,
         };
+        self.metrics.page_cache_miss();
         // Boxed, so that the many who only wait do not carry the room that making one takes.
         let made = Box::pin(make).await.map(Arc::new).map_err(Arc::new);
         // Keys are removed here alone, so the place is still there.
@@ -94,6 +104,10 @@ mod tests {
     /// What a page of these tests weighs, about.
     const PAGE: u64 = USUAL_BYTES;
     const PAGES: u64 = 40;
+
+    fn kept(bytes: u64) -> Kept {
+        Kept::new(bytes, Arc::new(Metrics::new()))
+    }
 
     fn key(page: u64) -> Key {
         Key {
@@ -140,7 +154,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_of_the_whole_feed_drives_out_nothing_that_is_asked_for_often() {
-        let kept = Kept::new(PAGES * PAGE);
+        let kept = kept(PAGES * PAGE);
         for _ in 0..3 {
             count_kept(&kept, 1..PAGES / 4).await;
         }
@@ -150,7 +164,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_finds_part_of_a_feed_that_another_one_has_read_and_that_is_too_large() {
-        let kept = Kept::new(PAGES * PAGE);
+        let kept = kept(PAGES * PAGE);
         for _ in 0..3 {
             count_kept(&kept, 1..2 * PAGES).await;
         }
@@ -162,7 +176,7 @@ mod tests {
 
     #[tokio::test]
     async fn readers_that_follow_each_other_closely_share_what_is_made() {
-        let kept = Kept::new(PAGES * PAGE);
+        let kept = kept(PAGES * PAGE);
         // All of it is in use.
         for _ in 0..3 {
             count_kept(&kept, 1..PAGES).await;
@@ -175,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_new_is_kept_once_it_is_asked_for_again() {
-        let kept = Kept::new(PAGES * PAGE);
+        let kept = kept(PAGES * PAGE);
         count_kept(&kept, 1_000..1_000 + 10 * PAGES).await;
         for page in 1..50 {
             assert!(!has(&kept, page).await);
@@ -185,7 +199,7 @@ mod tests {
 
     #[tokio::test]
     async fn those_who_wait_get_the_failure_and_those_who_come_later_try_again() {
-        let kept = Arc::new(Kept::new(PAGES * PAGE));
+        let kept = Arc::new(kept(PAGES * PAGE));
         let (fail, failing) = tokio::sync::oneshot::channel::<()>();
         let first = tokio::spawn({
             let kept = Arc::clone(&kept);
@@ -213,7 +227,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_who_waits_makes_the_document_when_its_maker_goes_away() {
-        let kept = Arc::new(Kept::new(PAGES * PAGE));
+        let kept = Arc::new(kept(PAGES * PAGE));
         let first = tokio::spawn({
             let kept = Arc::clone(&kept);
             async move { kept.get(&key(1), std::future::pending()).await }
@@ -230,7 +244,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_bytes_keep_nothing() {
-        let kept = Kept::new(0);
+        let kept = kept(0);
         assert!(!has(&kept, 1).await);
         assert!(!has(&kept, 1).await);
     }

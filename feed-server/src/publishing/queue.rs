@@ -15,6 +15,7 @@ use tracing::error;
 
 use super::{Pending, PublishError, QueueResult};
 use crate::feeds::LiveFeed;
+use crate::metrics::Metrics;
 use crate::store::{Append, Commit, EventStore};
 
 /// How many publishes may wait.
@@ -36,14 +37,25 @@ const MAX_BYTES: usize = 16 << 20;
 pub(crate) struct Queue {
     sender: mpsc::Sender<Pending>,
     room: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
 }
 
 impl Queue {
     /// Starts the task that writes to the store.
-    pub(crate) fn start(store: Arc<dyn EventStore>) -> Self {
+    pub(crate) fn start(store: Arc<dyn EventStore>, metrics: Arc<Metrics>) -> Self {
         let (sender, receiver) = mpsc::channel(CAPACITY);
-        tokio::spawn(write(store, receiver));
-        Self { sender, room: Arc::new(Semaphore::new(CAPACITY_UNITS)) }
+        tokio::spawn(write(store, receiver, Arc::clone(&metrics)));
+        Self { sender, room: Arc::new(Semaphore::new(CAPACITY_UNITS)), metrics }
+    }
+
+    /// How many publishes wait.
+    pub(crate) fn waiting(&self) -> usize {
+        CAPACITY - self.sender.capacity()
+    }
+
+    /// What is counted of this queue's server.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Appends, and waits for the commit.
@@ -68,7 +80,11 @@ fn units(append: &Append) -> u32 {
     u32::try_from(units.min(CAPACITY_UNITS)).unwrap_or(u32::MAX)
 }
 
-async fn write(store: Arc<dyn EventStore>, mut receiver: mpsc::Receiver<Pending>) {
+async fn write(
+    store: Arc<dyn EventStore>,
+    mut receiver: mpsc::Receiver<Pending>,
+    metrics: Arc<Metrics>,
+) {
     while let Some(first) = receiver.recv().await {
         let Some(first) = in_time(first) else { continue };
         let mut appends = Vec::new();
@@ -95,7 +111,7 @@ async fn write(store: Arc<dyn EventStore>, mut receiver: mpsc::Receiver<Pending>
                 None
             };
         }
-        commit(store.as_ref(), &appends, waiting).await;
+        commit(store.as_ref(), &appends, waiting, &metrics).await;
     }
 }
 
@@ -122,9 +138,13 @@ async fn commit(
     store: &dyn EventStore,
     appends: &[Append],
     waiting: Vec<(Arc<LiveFeed>, oneshot::Sender<QueueResult>)>,
+    metrics: &Metrics,
 ) {
+    let begun = Instant::now();
     match store.append(appends).await {
         Ok(Commit { results, heads }) => {
+            let events = appends.iter().map(|append| append.events.len()).sum();
+            metrics.committed(events, begun.elapsed());
             // Heads first: whoever has its answer finds its event in every document.
             for (live, _) in &waiting {
                 if let Some(head) = heads.get(&live.feed.key) {

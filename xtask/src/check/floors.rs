@@ -26,7 +26,7 @@ const HOUSES: &[House] = &[
             &["handlers"],
             &["publishing", "paging", "feeds"],
             &["store"],
-            &["clock", "random"],
+            &["clock", "random", "metrics"],
         ],
     },
     House {
