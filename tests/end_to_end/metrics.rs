@@ -138,8 +138,10 @@ async fn those_who_wait_are_counted_while_they_do_and_not_in_the_times() {
     let requests = format!("feed_server_requests_total{route},method=\"GET\",status=\"200\"}}");
     assert_eq!(value(&text, &requests), Some(1.0));
     // A stream whose client has gone away is noticed when the next bytes are sent to it.
+    let mut last = 1;
     eventually("the stream to end", async || {
-        server.publish_one("orders", &order(2)).await;
+        last += 1;
+        server.publish_one("orders", &order(last)).await;
         let text = self::text(&server).await;
         (value(&text, "feed_server_streams_open") == Some(0.0)).then_some(())
     })
