@@ -19,11 +19,13 @@ use crate::store::{EventStore, Feed, Head, StoreError};
 pub(crate) struct LiveFeed {
     pub(crate) feed: Feed,
     head: watch::Sender<Head>,
+    /// The feed has begun another life.
+    ended: AtomicBool,
 }
 
 impl LiveFeed {
     fn new(feed: Feed, head: Head) -> Self {
-        Self { feed, head: watch::Sender::new(head) }
+        Self { feed, head: watch::Sender::new(head), ended: AtomicBool::new(false) }
     }
 
     /// The head as far as this process knows it.
@@ -34,6 +36,16 @@ impl LiveFeed {
     /// To be woken when the head moves.
     pub(crate) fn subscribe(&self) -> watch::Receiver<Head> {
         self.head.subscribe()
+    }
+
+    /// Whether the feed has begun another life. Those who wait for the head are woken when it does.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
+    fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        self.head.send_modify(|_| {});
     }
 
     /// Tells that the feed has come this far.
@@ -103,7 +115,9 @@ impl Feeds {
                 _ => {
                     let live = Arc::new(LiveFeed::new(feed.clone(), head));
                     let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
-                    by_name.insert(feed.name, live);
+                    if let Some(before) = by_name.insert(feed.name, live) {
+                        before.end();
+                    }
                 }
             }
         }

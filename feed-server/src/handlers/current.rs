@@ -55,7 +55,7 @@ async fn get_waiting(
     let mut rendered = paging.current(live, representation, filter).await?;
     if has_copy(&read.headers, &rendered).await {
         let mut seen = rendered.range.last();
-        while !*shutdown.borrow() {
+        while !*shutdown.borrow() && !live.has_ended() {
             let news = async {
                 tokio::select! {
                     moved = heads.changed() => moved.is_ok(),

@@ -106,7 +106,7 @@ impl Blocks {
             return Some(self.say(opening.into()));
         }
         loop {
-            if *self.shutdown.borrow() {
+            if *self.shutdown.borrow() || self.live.has_ended() {
                 return None;
             }
             // Seen before it is read, so that what comes meanwhile is noticed.

@@ -51,7 +51,7 @@ async fn get_waiting(
                 Box::pin(paging.tail_to_match(live, after, passed, representation, filter)).await?;
             passed = rendered.range.last();
         }
-        if !rendered.shows_nothing() || *shutdown.borrow() {
+        if !rendered.shows_nothing() || *shutdown.borrow() || live.has_ended() {
             break;
         }
         let news = async {
