@@ -1,11 +1,14 @@
 //! The commands of the binary.
 
+mod backup;
+mod check;
 mod command_line;
 mod config;
 mod feeds;
 mod import;
 mod lines;
 mod log;
+mod manual;
 mod publish;
 mod serve;
 mod shutdown;
@@ -44,6 +47,7 @@ Examples:
   feed-server
   feed-server serve --listen 127.0.0.1:8080 --feed orders
   feed-server publish orders --type order.placed --subject order-42 --data '{\"total\":\"1.98\"}'
+  feed-server backup feeds-monday.db
   feed-server import orders --from orders.jsonl --type order.placed --id-field orderId
   curl http://127.0.0.1:3000/feeds/orders
 
@@ -61,9 +65,19 @@ enum Command {
     /// List the feeds of the database, or create one
     #[command(subcommand)]
     Feeds(feeds::FeedsCommand),
+    /// Verify the database: every event is there, in order, and can be found; read-only
+    Check(check::CheckArgs),
+    /// Copy the database to a file, while servers go on
+    Backup(backup::BackupArgs),
+    /// Put a backup in the place of the database, with a new incarnation for each feed
+    Restore(backup::RestoreArgs),
     /// Print a sample of the settings, or check a file of them
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Print the script by which a shell completes the command line
+    Completions(manual::CompletionsArgs),
+    /// Print the manual page, or write those of all commands
+    Man(manual::ManArgs),
 }
 
 /// Why a command failed; the exit code tells the two apart.
@@ -111,8 +125,13 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
     if let Some(Command::Publish(args)) = &cli.command {
         args.check()?;
     }
-    if let Some(Command::Config(command)) = &cli.command {
-        return config::run(command, &cli.database, &serve_args).map_err(Failed::Usage);
+    match &cli.command {
+        Some(Command::Config(command)) => {
+            return config::run(command, &cli.database, &serve_args).map_err(Failed::Usage);
+        }
+        Some(Command::Completions(args)) => return manual::completions(args),
+        Some(Command::Man(args)) => return manual::man(args),
+        _ => {}
     }
     let config = Config::load(&cli.database, &serve_args).map_err(Failed::Usage)?;
     if matches!(cli.command, None | Some(Command::Serve(_))) {
@@ -130,7 +149,10 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
             let store = open(&config, command.if_missing()).await?;
             feeds::run(command, &config, store).await
         }
-        Some(Command::Config(_)) => Ok(()),
+        Some(Command::Check(args)) => check::run(&args, &config).await,
+        Some(Command::Backup(args)) => backup::back_up(&args, &config).await,
+        Some(Command::Restore(args)) => backup::restore(&args, &config).await,
+        Some(Command::Config(_) | Command::Completions(_) | Command::Man(_)) => Ok(()),
     }
 }
 

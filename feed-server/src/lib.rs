@@ -16,6 +16,7 @@
 //! - [`cli`]: the binary's commands
 
 mod builder;
+mod checking;
 pub mod cli;
 mod clock;
 mod config;

@@ -4,6 +4,7 @@ pub mod postgres;
 pub mod sqlite;
 
 mod admission;
+pub(crate) mod inspection;
 mod outbox;
 mod row;
 mod schema;
@@ -113,6 +114,15 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// Begins another life of a feed, whose events stay: whoever knows a place of the life before
+    /// is told that it is gone, instead of finding something else there. `None` if there is no feed
+    /// of this name.
+    async fn new_incarnation(
+        &self,
+        feed: &FeedName,
+        incarnation: Incarnation,
+    ) -> Result<Option<Feed>, StoreError>;
+
     /// Whether the database answers and accepts writes.
     async fn check(&self) -> Result<(), StoreError>;
 
@@ -135,11 +145,18 @@ pub(crate) async fn open_or_create(
     database: &str,
     create: bool,
 ) -> Result<Arc<dyn EventStore>, StoreError> {
-    if database.starts_with("postgres:") || database.starts_with("postgresql:") {
-        return Ok(Arc::new(postgres::PostgresStore::open(database.parse()?).await?));
+    match file(database)? {
+        Some(options) => Ok(Arc::new(sqlite::SqliteStore::open(options.create(create)).await?)),
+        None => Ok(Arc::new(postgres::PostgresStore::open(database.parse()?).await?)),
     }
-    let options = database.parse::<sqlite::SqliteOptions>()?.create(create);
-    Ok(Arc::new(sqlite::SqliteStore::open(options).await?))
+}
+
+/// The file of a database, if it is one.
+pub(crate) fn file(database: &str) -> Result<Option<sqlite::SqliteOptions>, StoreError> {
+    if database.starts_with("postgres:") || database.starts_with("postgresql:") {
+        return Ok(None);
+    }
+    database.parse().map(Some)
 }
 
 /// The settings of a feed that is to be created; all of them frozen from then on.

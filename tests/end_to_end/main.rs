@@ -3,6 +3,7 @@
 //! They are written from the contract, `docs/PROTOCOL.md`, and know nothing of how it is kept.
 //! One module a topic; what they stand on is the library of this package.
 
+mod check;
 mod cli_publish;
 mod cli_serve;
 mod consumer_config;
@@ -28,6 +29,7 @@ mod group_programs;
 mod group_take_over;
 mod late_commit;
 mod links_under_a_prefix;
+mod maintenance;
 mod metrics;
 mod other_readers;
 mod postgres_trouble;

@@ -19,6 +19,8 @@
 //! - `moving`: moves what waits in the outbox in one statement, where nothing stands in its way
 //! - `marks`: what was seen of the outbox, and need not be looked at again
 //! - `outbox`: where events wait that were published in their callers' own transactions
+//! - `lives`: another incarnation of a feed
+//! - `inspect`: looks at a database, and leaves it as it is
 //! - `read`: everything that is read
 //! - `notify`: tells other processes, and hears from them
 //! - `failure`: what an error of PostgreSQL means to a caller
@@ -27,6 +29,8 @@ mod append;
 mod direct;
 mod failure;
 mod insert;
+mod inspect;
+mod lives;
 mod marks;
 mod migrate;
 mod moving;
@@ -43,7 +47,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use feed_protocol::event::{EventId, Source, Subject};
-use feed_protocol::{Entry, Position};
+use feed_protocol::{Entry, FeedName, Incarnation, Position};
 use sqlx::Connection;
 
 use self::direct::Expectations;
@@ -54,6 +58,7 @@ use self::pool::Pool;
 use super::outbox::{Outbox, Relayed};
 use super::{Append, Commit, EventStore, Feed, Head, NewFeed, Slice, StoreError, Window};
 
+pub(crate) use self::inspect::Inspected;
 pub use self::options::PostgresOptions;
 pub(super) use self::outbox::put;
 
@@ -149,6 +154,17 @@ impl EventStore for PostgresStore {
         let created = self.writers.run(create).await?.ok_or(StoreError::FeedExists(name))?;
         self.notifications.announce();
         Ok(created)
+    }
+
+    async fn new_incarnation(
+        &self,
+        feed: &FeedName,
+        incarnation: Incarnation,
+    ) -> Result<Option<Feed>, StoreError> {
+        let begin = |pool| async move { lives::begin(&pool, feed, &incarnation).await };
+        let begun = self.writers.run(begin).await?;
+        self.notifications.announce();
+        Ok(begun)
     }
 
     async fn feeds(&self) -> Result<Vec<(Feed, Head)>, StoreError> {

@@ -11,13 +11,19 @@
 //! - `writer`: turns at the one connection that writes
 //! - `append`, `insert`: the transaction that gives events their positions
 //! - `put`: publishing in a transaction of the caller's
+//! - `lives`: another incarnation of a feed
+//! - `backup`: a copy of the file, and its return
+//! - `inspect`: looks at a file, and leaves it as it is
 //! - `read`: everything that is read
 //! - `watch`: notices what other processes commit
 //! - `failure`: what an error of SQLite means to a caller
 
 mod append;
+mod backup;
 mod failure;
 mod insert;
+mod inspect;
+mod lives;
 mod migrate;
 mod options;
 mod put;
@@ -32,7 +38,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use feed_protocol::event::{EventId, Source, Subject};
-use feed_protocol::{Entry, Position};
+use feed_protocol::{Entry, FeedName, Incarnation, Position};
 use sqlx::{Connection, SqlitePool};
 
 use self::failure::failure;
@@ -40,6 +46,8 @@ use self::watch::Watch;
 use self::writer::Writer;
 use super::{Append, Commit, EventStore, Feed, Head, NewFeed, Slice, StoreError, Window};
 
+pub(crate) use self::backup::{backup, restore};
+pub(crate) use self::inspect::Inspected;
 pub use self::options::SqliteOptions;
 pub(super) use self::put::put;
 
@@ -106,6 +114,17 @@ impl EventStore for SqliteStore {
         let created = append::create_feed(turn.connection(), &feed).await?;
         turn.succeeded();
         created.ok_or(StoreError::FeedExists(feed.name))
+    }
+
+    async fn new_incarnation(
+        &self,
+        feed: &FeedName,
+        incarnation: Incarnation,
+    ) -> Result<Option<Feed>, StoreError> {
+        let mut turn = self.writer.turn().await?;
+        let begun = lives::begin(turn.connection(), feed, &incarnation).await?;
+        turn.succeeded();
+        Ok(begun)
     }
 
     async fn feeds(&self) -> Result<Vec<(Feed, Head)>, StoreError> {

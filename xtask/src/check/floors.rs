@@ -24,7 +24,7 @@ const HOUSES: &[House] = &[
             &["server", "builder", "config"],
             &["router"],
             &["handlers"],
-            &["publishing", "paging", "feeds"],
+            &["publishing", "paging", "feeds", "checking"],
             &["store"],
             &["clock", "random", "metrics"],
         ],
