@@ -6,7 +6,7 @@ use feed_protocol::{Recorded, cloudevents};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Mutex;
 
-use super::{Handler, HandlerError};
+use super::{Handler, HandlerError, Kind};
 
 /// How much is collected before it is written.
 const BUFFER: usize = 64 * 1024;
@@ -16,7 +16,9 @@ const BUFFER: usize = 64 * 1024;
 ///
 /// JSON data that is spread over several lines is put on one; apart from such white space it is
 /// what the producer wrote. The lines of events that the cursor has moved past have been written
-/// and flushed. When nobody reads them any more (`EPIPE`), the subscription ends as at a shutdown.
+/// and flushed. When nobody reads them any more (`EPIPE`), the subscription ends as at a shutdown; when
+/// they cannot be written, it ends with [`ConsumerError::Flush`](crate::ConsumerError::Flush), and no
+/// event is parked for it.
 #[derive(Debug)]
 pub struct Print<W> {
     output: Mutex<Output<W>>,
@@ -26,12 +28,15 @@ pub struct Print<W> {
 struct Output<W> {
     to: W,
     lines: Vec<u8>,
+    /// Why it takes no more. That is no failure of an event, which could be parked while all others
+    /// go on: whoever makes the lines last is told.
+    failed: Option<HandlerError>,
 }
 
 impl<W: AsyncWrite + Send + Unpin> Print<W> {
     /// Writes to this.
     pub fn new(to: W) -> Self {
-        Self { output: Mutex::new(Output { to, lines: Vec::new() }) }
+        Self { output: Mutex::new(Output { to, lines: Vec::new(), failed: None }) }
     }
 }
 
@@ -64,11 +69,21 @@ impl<W: AsyncWrite + Send + Unpin> Handler for Print<W> {
             }
         }
         output.lines.push(b'\n');
-        if output.lines.len() >= BUFFER { output.write().await } else { Ok(()) }
+        if output.failed.is_some() || output.lines.len() < BUFFER {
+            return Ok(());
+        }
+        match output.write().await {
+            Err(error) if error.kind() != Kind::Closed => output.failed = Some(error),
+            written => return written,
+        }
+        Ok(())
     }
 
     async fn flush(&self) -> Result<(), HandlerError> {
         let mut output = self.output.lock().await;
+        if let Some(error) = output.failed.take() {
+            return Err(error);
+        }
         if output.lines.is_empty() { Ok(()) } else { output.write().await }
     }
 }
@@ -81,7 +96,6 @@ mod tests {
     use feed_protocol::{Event, Position};
 
     use super::*;
-    use crate::handler::error::Kind;
 
     fn recorded(data: &'static [u8]) -> Arc<Recorded> {
         let mut parts = EventParts::new(
@@ -120,5 +134,16 @@ mod tests {
         let print = Print::new(to);
         print.handle(recorded(b"1")).await.unwrap();
         assert_eq!(print.flush().await.unwrap_err().kind(), Kind::Closed);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_no_failure_of_an_event() {
+        let print = Print::new(tokio::fs::File::from_std(
+            std::fs::File::options().write(true).open("/dev/full").unwrap(),
+        ));
+        for _ in 0..1_000 {
+            print.handle(recorded(b"1")).await.unwrap();
+        }
+        assert!(print.flush().await.unwrap_err().is_permanent());
     }
 }
