@@ -29,13 +29,15 @@ use crate::handler::Work;
 use crate::lease::{Leases, neighbour};
 use crate::random;
 use crate::reading::document::settings::DocumentSettings;
-use crate::reading::{Pace, client::Client};
-use crate::schedule::failures::Failures;
+use crate::reading::{Pace, Sources, client::Client};
+use crate::schedule::failures::{Failures, Retry};
 use crate::shard::ShardCount;
 use crate::store::location::{Location, Opened};
 use crate::store::shards::{ShardStore, WorkerFacts, WorkerId};
 use crate::store::{CursorStore, StoreError};
-use crate::worker::{ConsumerError, Ended, Manner, Progress, Shutdown, Summary, Task, Worker};
+use crate::worker::{
+    ConsumerError, Ended, Manner, OnExhausted, Progress, Shutdown, Summary, Task, Worker,
+};
 
 pub(crate) use builder::parse_url;
 pub use builder::{ConfigError, ConsumerBuilder, InvalidStart, Start};
@@ -78,6 +80,8 @@ pub struct Consumer<H> {
     shards: Option<ShardCount>,
     workers: u16,
     lease: Duration,
+    /// How an event is tried, if that was said.
+    retry: Option<Retry>,
     manner: Manner,
     grace: Duration,
     handler: H,
@@ -110,17 +114,18 @@ impl<H: Work> Consumer<H> {
     /// ends. Then the event in hand is finished, within the [`grace`] period, and the cursor
     /// moved past everything that was handled.
     ///
-    /// A feed that cannot be read, and an event that cannot be handled, is tried again and again:
-    /// see [`give_up_after`].
+    /// A feed that cannot be read is asked again and again: see [`give_up_after`]. An event that
+    /// cannot be handled is parked: see [`on_exhausted`].
     ///
     /// [`until_idle`]: ConsumerBuilder::until_idle
     /// [`grace`]: ConsumerBuilder::grace
+    /// [`on_exhausted`]: ConsumerBuilder::on_exhausted
     /// [`give_up_after`]: ConsumerBuilder::give_up_after
     ///
     /// # Errors
     ///
-    /// When the subscription cannot go on. The cursor stands before everything that was not
-    /// handled, and to run again goes on from there.
+    /// When the subscription cannot go on. The cursor stands before everything that was neither
+    /// handled nor parked, and to run again goes on from there.
     ///
     /// # Panics
     ///
@@ -171,11 +176,20 @@ impl<H: Work> Consumer<H> {
         let leases: Arc<dyn ShardStore> = Arc::<dyn CursorStore>::clone(&store);
         let leases = Leases::start(leases, subscription.clone(), facts, self.lease);
         let pace = self.pace.clone();
+        let manner = match sources {
+            Sources::Feed(_) => self.manner,
+            // Parked, an entry would be found again in the document, and handled twice.
+            Sources::Document { .. } => {
+                let on_exhausted = OnExhausted::Stop;
+                let retry = builder::tries(self.retry, on_exhausted, self.manner.patience);
+                Manner { on_exhausted, retry, ..self.manner }
+            }
+        };
         let task = Task { store, subscription, shards, leases, sources, pace, position, head };
         let shutdown = Shutdown::new(shutdown, self.grace);
         let transactions = Arc::new(transactions);
         let progress = self.progress.clone();
-        Worker::new(&self.handler, transactions, task, self.manner, progress, shutdown).run().await
+        Worker::new(&self.handler, transactions, task, manner, progress, shutdown).run().await
     }
 }
 

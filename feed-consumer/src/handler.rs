@@ -48,8 +48,9 @@ pub trait Handler: Send + Sync {
     ///
     /// # Errors
     ///
-    /// A transient error leads to another try, after a while; a permanent one ends the
-    /// subscription.
+    /// A transient error leads to another try, after a while; after the last one, or a permanent
+    /// error, the event is parked, or stops the subscription (see
+    /// [`OnExhausted`](crate::OnExhausted)).
     fn handle(&self, event: Arc<Recorded>)
     -> impl Future<Output = Result<(), HandlerError>> + Send;
 

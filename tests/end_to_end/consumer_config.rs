@@ -87,7 +87,8 @@ async fn each_subscription_of_a_file_handles_its_own_events_with_its_own_cursor(
 #[tokio::test]
 async fn one_that_fails_is_named_and_the_others_are_stopped_after_their_event_in_hand() {
     let setup = Setup::with(
-        "[subscriptions.bad]\nurl = 'ORDERS'\ngroup = 'bad'\ngive_up_after = '0s'\n\
+        "[subscriptions.bad]\nurl = 'ORDERS'\ngroup = 'bad'\non_exhausted = 'stop'\n\
+         give_up_after = '0s'\n\
          exec = 'while [ ! -e begun ]; do sleep 0.01; done; exit 1'\n\
          [subscriptions.good]\nurl = 'ORDERS'\ngroup = 'good'\n\
          exec = 'touch begun; while [ ! -e go ]; do sleep 0.01; done; echo $FEED_EVENT_POSITION >> log'\n",

@@ -13,6 +13,9 @@ use serde_json::json;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+/// What is not handled stops the subscription.
+const STOP: [&str; 2] = ["--on-exhausted", "stop"];
+
 /// A server with orders 1 to `count`, and a subscription to them.
 async fn subscribed(count: u64) -> (ServerProcess, Subscription) {
     let server = ServerProcess::with_page_size(10).await;
@@ -90,7 +93,7 @@ async fn what_the_target_has_already_or_wants_no_more_is_done_and_counted() {
 }
 
 #[tokio::test]
-async fn a_refusal_ends_the_subscription_before_the_event_with_what_the_target_said() {
+async fn where_nothing_is_parked_a_refusal_ends_the_subscription_with_what_the_target_said() {
     for status in [400, 401, 404, 413, 422] {
         let (_server, subscription) = subscribed(4).await;
         let target = Target::start(move |posted| match posted.position() {
@@ -99,7 +102,7 @@ async fn a_refusal_ends_the_subscription_before_the_event_with_what_the_target_s
         })
         .await;
         let url = target.url("/hook?key=s3cret");
-        let ended = subscription.run(&forward(&url, &[])).await.expect_code(3);
+        let ended = subscription.run(&forward(&url, &STOP)).await.expect_code(3);
         let last = ended.stderr.lines().last().unwrap();
         for said in ["order-3", "position 3", &status.to_string(), "said", "/hook"] {
             assert!(last.contains(said), "{said}: {last}");
@@ -112,6 +115,26 @@ async fn a_refusal_ends_the_subscription_before_the_event_with_what_the_target_s
 }
 
 #[tokio::test]
+async fn what_is_refused_is_parked_at_once_with_what_the_target_said_and_the_others_go_on() {
+    let (_server, subscription) = subscribed(4).await;
+    let target = Target::start(|posted| match posted.position() {
+        3 if posted.repeats == 0 => Reply::status(422),
+        _ => Reply::status(200),
+    })
+    .await;
+    let url = target.url("/hook");
+    subscription.run(&forward(&url, &[])).await.expect_code(0);
+    assert_eq!(target.positions(), [1, 2, 3, 4]);
+    let list = subscription.parked(&["list", "--json"]).await.expect_code(0);
+    let parked: serde_json::Value = serde_json::from_str(&list.stdout).unwrap();
+    assert_eq!((&parked["position"], &parked["attempts"]), (&json!(3), &json!(1)));
+    assert!(parked["error"].as_str().unwrap().contains("422"), "{parked}");
+    subscription.parked(&["retry", "3"]).await.expect_code(0);
+    subscription.run(&forward(&url, &[])).await.expect_code(0);
+    assert_eq!(target.positions(), [1, 2, 3, 4, 3]);
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let (_server, subscription) = subscribed(2).await;
     let elsewhere = Target::start(|_| Reply::status(200)).await;
@@ -121,7 +144,8 @@ async fn a_redirect_is_not_followed() {
     std::fs::write(&token, "t0ken\n").unwrap();
     let token = token.to_str().unwrap();
     let url = target.url("/");
-    let ended = subscription.run(&forward(&url, &["--forward-token-file", token])).await;
+    let more = ["--forward-token-file", token, "--on-exhausted", "stop"];
+    let ended = subscription.run(&forward(&url, &more)).await;
     let ended = ended.expect_code(3);
     assert!(ended.stderr.contains("/there, and redirects are not followed"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
@@ -146,8 +170,8 @@ async fn what_may_pass_is_tried_again_and_the_events_behind_it_wait() {
     })
     .await;
     let url = target.url("/");
-    let ended =
-        subscription.run(&forward(&url, &["--forward-timeout", "300ms", "--shards", "1"])).await;
+    let more = [&STOP[..], &["--forward-timeout", "300ms", "--shards", "1"]].concat();
+    let ended = subscription.run(&forward(&url, &more)).await;
     let ended = ended.expect_code(0);
     assert_eq!(target.positions(), [1, 2, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 8, 8]);
     assert!(ended.stderr.contains("no answer within 300ms"), "{}", ended.stderr);
@@ -165,7 +189,7 @@ async fn a_target_that_asks_for_a_wait_is_left_alone_for_so_long() {
     let begun = Instant::now();
     let url = target.url("/");
     let ended = subscription
-        .run(&forward(&url, &["--give-up-after", "5s", "--shards", "1"]))
+        .run(&forward(&url, &[&STOP[..], &["--give-up-after", "5s", "--shards", "1"]].concat()))
         .await
         .expect_code(3);
     assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
@@ -179,7 +203,7 @@ async fn a_target_that_is_down_is_waited_for() {
     let (_server, subscription) = subscribed(3).await;
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{unused}/");
-    let more = ["--give-up-after", "300ms"];
+    let more = [&STOP[..], &["--give-up-after", "300ms"]].concat();
     let ended = subscription.run(&forward(&url, &more)).await.expect_code(3);
     assert!(ended.stderr.contains("no answer"), "{}", ended.stderr);
     let target = Target::start(|_| Reply::status(200)).await;

@@ -83,7 +83,7 @@ async fn a_person_sees_what_is_parked_and_has_it_handled_with_what_waits_behind_
     std::fs::write(subscription.file("broken"), "").unwrap();
     let exec = "if [ $FEED_EVENT_SUBJECT = customer-1 ] && [ -e broken ]; then exit 7; fi; \
                 echo $FEED_EVENT_POSITION >> log";
-    let consumer = subscription.start(&["--exec", exec, "--on-exhausted", "park"]);
+    let consumer = subscription.start(&["--exec", exec]);
     let handled = || -> Vec<u64> {
         subscription.lines_of("log").iter().map(|line| line.parse().unwrap()).collect()
     };
@@ -125,8 +125,10 @@ async fn what_was_discarded_while_no_worker_ran_is_not_handled_again() {
     server.publish_orders(3).await;
     let subscription = Subscription::to(&server, "orders");
     let exec = "[ $FEED_EVENT_POSITION != 2 ] || { echo tried >> tries; exit 1; }";
-    let run = ["--exec", exec, "--on-exhausted", "park", "--until-idle"];
-    subscription.run(&run).await.expect_code(0);
+    let run = ["--exec", exec, "--until-idle"];
+    let ended = subscription.run(&run).await.expect_code(0);
+    let said = |line: &str| line.contains("see `feed-consumer parked list`") && line.contains("=1");
+    assert!(ended.stderr.lines().any(said), "{}", ended.stderr);
     let tries = subscription.lines_of("tries").len();
     let discard = ["discard", "2", "--reason", "a test order"];
     let discarded = subscription.parked(&discard).await.expect_code(0);

@@ -105,7 +105,14 @@ async fn what_fails_is_said_with_its_reason() {
     server.publish_orders(25).await;
     let subscription = Subscription::to(&server, "orders");
     let command = "test $FEED_EVENT_POSITION != 7";
-    let worker = subscription.start(&["--exec", command, "--schedule", "every:200ms"]);
+    let worker = subscription.start(&[
+        "--exec",
+        command,
+        "--schedule",
+        "every:200ms",
+        "--on-exhausted",
+        "stop",
+    ]);
     worker.log_line(|line| line.contains("was not handled")).await;
     let failing = seen("an event to be tried again", &subscription, |it| {
         it["cursor"] == 6

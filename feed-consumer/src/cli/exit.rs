@@ -194,7 +194,7 @@ fn one_line(message: &str) -> String {
 /// Why a subscription ended.
 pub(super) fn reason(ended: Ended) -> &'static str {
     match ended {
-        Ended::Idle => "everything that the feed holds is handled",
+        Ended::Idle => "everything that the feed holds is handled or parked",
         Ended::Shutdown => "a signal asked for it",
         _ => "as asked",
     }

@@ -34,7 +34,7 @@ const PARKED_RETRIES: [Duration; 5] = [
     Duration::from_secs(2 * 60 * 60),
 ];
 
-/// How an event is tried before it is parked, if not set. Its shard waits meanwhile.
+/// How an event is tried before it is parked, if not set. Its shard waits meanwhile, so it is soon.
 const IN_PLACE: Patience = Patience {
     backoff: Backoff { first: Duration::from_millis(100), cap: Duration::from_millis(400) },
     give_up_after: Some(Duration::from_secs(1)),
@@ -146,7 +146,7 @@ impl ConsumerBuilder<()> {
             batching: Batching::default(),
             deadline: None,
             retry: None,
-            on_exhausted: OnExhausted::Stop,
+            on_exhausted: OnExhausted::default(),
             parked_retries: PARKED_RETRIES.to_vec(),
             backoff: Backoff::default(),
             give_up_after: None,
@@ -277,18 +277,22 @@ impl<H> ConsumerBuilder<H> {
         self
     }
 
-    /// How an event is tried again that was not handled. As failures of reading are met
-    /// ([`backoff`](Self::backoff), [`give_up_after`](Self::give_up_after)), if not set.
+    /// How an event is tried again that was not handled, before [`on_exhausted`](Self::on_exhausted)
+    /// says what becomes of it. Its shard waits meanwhile. Three tries, within a second at most, if
+    /// not set; but where it is to stop the subscription, as failures of reading are met
+    /// ([`backoff`](Self::backoff), [`give_up_after`](Self::give_up_after)).
     #[must_use]
     pub const fn retry(mut self, retry: Retry) -> Self {
         self.retry = Some(retry);
         self
     }
 
-    /// What becomes of an event after its last try, or after a permanent error: the subscription
-    /// stops before it (if not set), or it is parked, so that all events of other subjects go on.
-    /// If it is to be parked, and [`retry`](Self::retry) says nothing else, an event is tried three
-    /// times, within a second at most.
+    /// What becomes of an event after its last try, or after a permanent error: it is parked, so that
+    /// all events of other subjects go on (if not set), or the subscription stops before it. With
+    /// [one shard](Self::shards), where all events are in one order, only to stop keeps that order.
+    ///
+    /// A feed without positions is always stopped before the event, since its entries cannot be
+    /// parked yet.
     #[must_use]
     pub const fn on_exhausted(mut self, what: OnExhausted) -> Self {
         self.on_exhausted = what;
@@ -303,16 +307,17 @@ impl<H> ConsumerBuilder<H> {
         self
     }
 
-    /// How long to wait after failures, of reading and of handling. At most 200 ms after the
-    /// first, doubling up to at most a minute, if not set.
+    /// How long to wait after failures of reading, and of handling an event that is to stop the
+    /// subscription ([`retry`](Self::retry)). At most 200 ms after the first, doubling up to at most
+    /// a minute, if not set.
     #[must_use]
     pub const fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// How long failures in a row are borne, of reading or of handling one event, before the
-    /// subscription ends with an error. For ever if `None`. The time counts from the first failure;
+    /// How long failures in a row are borne, of reading, or of handling an event that is to stop the
+    /// subscription ([`retry`](Self::retry)), before it ends with an error. For ever if `None`. The time counts from the first failure;
     /// a request that is under way when it is over may still succeed. A server that asks for a
     /// longer wait (`Retry-After`) is given up at once.
     ///
@@ -472,11 +477,7 @@ impl<H: Work> ConsumerBuilder<H> {
             batching: Batching { events, time: time.min(LONGEST) },
             concurrency: self.concurrency.saturating_mul(usize::from(self.workers)),
             window: Window { events: window.events, time: window.time.min(LONGEST) },
-            retry: match (self.retry, self.on_exhausted) {
-                (Some(retry), _) => retry.into(),
-                (None, OnExhausted::Stop) => patience,
-                (None, OnExhausted::Park) => IN_PLACE,
-            },
+            retry: tries(self.retry, self.on_exhausted, patience),
             on_exhausted: self.on_exhausted,
             parked_retries: self.parked_retries.into(),
             deadline: deadline.map(|limit| limit.min(LONGEST)),
@@ -498,11 +499,26 @@ impl<H: Work> ConsumerBuilder<H> {
             shards: self.shards,
             workers: self.workers,
             lease,
+            retry: self.retry,
             manner,
             grace: self.grace.min(LONGEST),
             handler: self.handler,
             progress: watch::Sender::new(Progress::default()),
         })
+    }
+}
+
+/// How an event is tried, of which this becomes after the last try. `patience` is how failures of
+/// reading are met.
+pub(super) fn tries(
+    said: Option<Retry>,
+    on_exhausted: OnExhausted,
+    patience: Patience,
+) -> Patience {
+    match (said, on_exhausted) {
+        (Some(retry), _) => retry.into(),
+        (None, OnExhausted::Park) => IN_PLACE,
+        (None, OnExhausted::Stop) => patience,
     }
 }
 

@@ -52,6 +52,11 @@ impl Setup {
             .until_idle(true)
     }
 
+    /// The same, which stops before an event that cannot be handled.
+    fn stopping(&self, url: &str) -> ConsumerBuilder<()> {
+        self.builder(url).on_exhausted(OnExhausted::Stop)
+    }
+
     /// Notes each event that it handles.
     fn noting(&self, builder: ConsumerBuilder<()>) -> Consumer<impl Work> {
         let handled = Arc::clone(&self.handled);

@@ -47,8 +47,8 @@ impl HandlerError {
         Self { kind: Kind::Transient, error: error.into(), wait: None }
     }
 
-    /// An error that no other try will mend: the subscription ends, and its cursor stays before
-    /// the event.
+    /// An error that no other try will mend: the event is parked at once, or stops the subscription
+    /// (see [`OnExhausted`](crate::OnExhausted)).
     pub fn permanent(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: Kind::Permanent, error: error.into(), wait: None }
     }
@@ -60,7 +60,7 @@ impl HandlerError {
     }
 
     /// Asks for at least this wait before another try, as a service that is busy does. If it is
-    /// longer than failures are borne, the subscription ends at once.
+    /// longer than the event is tried, this was its last try; parked, it is not taken up before.
     #[must_use]
     pub fn retry_after(mut self, wait: Option<Duration>) -> Self {
         self.wait = wait;

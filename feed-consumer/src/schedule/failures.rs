@@ -20,8 +20,8 @@ pub(crate) struct Patience {
     pub(crate) failures: Option<u32>,
 }
 
-/// How an event is tried again that was not handled. After the last try the subscription ends, and
-/// its cursor stays before the event. A permanent error ends it at once.
+/// How an event is tried again that was not handled. After the last try, or at once after a permanent
+/// error, it is parked, or stops the subscription: see [`OnExhausted`](crate::OnExhausted).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Retry {
     /// How long to wait between tries. At most 200 ms after the first, doubling up to at most a

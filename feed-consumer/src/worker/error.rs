@@ -40,7 +40,8 @@ pub enum ConsumerError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// An event could not be handled: its error is permanent, or lasted too long.
+    /// An event could not be handled: its error is permanent, or lasted too long. It was to stop the
+    /// subscription, and not to be parked.
     #[error(
         "the event {id} of {source_attribute} at position {position} was not handled, at attempt {attempts}"
     )]

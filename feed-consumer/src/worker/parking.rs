@@ -31,16 +31,17 @@ const LATER: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnExhausted {
-    /// The subscription ends with an error, and its cursor stays before the event.
-    #[default]
-    Stop,
     /// It is set aside, and later events of its subject wait behind it; all others go on.
+    #[default]
     Park,
+    /// The subscription ends with an error, and its cursor stays before the event: what keeps a total
+    /// order ([`ShardCount::ONE`](crate::ShardCount::ONE)).
+    Stop,
 }
 
 /// Text that says of no end of an event that keeps failing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is nothing that can become of an event: use 'stop' or 'park'")]
+#[error("{0:?} is nothing that can become of an event: use 'park' or 'stop'")]
 pub struct InvalidOnExhausted(String);
 
 impl FromStr for OnExhausted {

@@ -34,7 +34,7 @@ pub struct Summary {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ended {
-    /// Everything that the feed held is handled.
+    /// Everything that the feed held is handled, or parked.
     Idle,
     /// It was shut down.
     Shutdown,

@@ -12,7 +12,8 @@ const HEADING: &str = "Workers that share a subscription";
 #[command(next_help_heading = HEADING)]
 pub(in crate::cli) struct GroupArgs {
     /// Into how many shards a new subscription is cut, for workers to share; 1 keeps all events in
-    /// one order. Fixed at the first start [default: 64]
+    /// one order (with --on-exhausted stop, also where one fails). Fixed at the first start
+    /// [default: 64]
     #[arg(long, value_name = "COUNT", env = "FEED_CONSUMER_SHARDS")]
     pub(in crate::cli) shards: Option<ShardCount>,
     /// How many workers this process counts for, which share what it reads [default: 1]

@@ -37,14 +37,15 @@ Begin here, with a feed of your own or of others:
 A feed is the address of its current document (see `feed-server --help`), or of an Atom document of
 other software. A cursor, kept in ./consumer.db, is how far a group has come in a feed. It moves
 once an event is handled: nothing is lost, and after a crash the last events are handled again.
+An event that fails three times is parked: the later events of its subject wait, all others go on.
 
 Each option has a variable: a flag goes before it, and it before the file of --config.
 
 Exit codes:
-  0  ended as asked: everything handled (--until-idle), or SIGTERM or SIGINT
+  0  ended as asked: everything handled or parked (--until-idle), or SIGTERM or SIGINT
   1  the subscription cannot go on; one line says what, where, and the remedy
   2  the command line or the configuration is wrong
-  3  an event could not be handled: its failure is permanent, or lasted too long (--give-up-after)
+  3  an event could not be handled, and was to stop the subscription (--on-exhausted stop)
   4  nobody reads the output of --print any more; what was not taken is written again next time";
 
 /// Below `feed-consumer run --help`.
@@ -73,10 +74,10 @@ With --config FILE, every subscription of the file runs until one fails or a sig
 before what the file says, for all of them; everything else is in the file.
 
 Exit codes:
-  0  ended as asked: everything handled (--until-idle), or SIGTERM or SIGINT
+  0  ended as asked: everything handled or parked (--until-idle), or SIGTERM or SIGINT
   1  the subscription cannot go on; one line says what, where, and the remedy
   2  the command line or the configuration is wrong
-  3  an event could not be handled: its failure is permanent, or lasted too long (--give-up-after)
+  3  an event could not be handled, and was to stop the subscription (--on-exhausted stop)
   4  nobody reads the output of --print any more; what was not taken is written again next time
 
 The event in hand is finished at the first SIGTERM or SIGINT, within ten seconds; the second ends
@@ -110,8 +111,8 @@ environment: FEED_EVENT_POSITION, FEED_EVENT_UPDATED, FEED_EVENT_ID, FEED_EVENT_
 FEED_EVENT_TYPE, and if it has them FEED_EVENT_SUBJECT, FEED_EVENT_TIME,
 FEED_EVENT_DATACONTENTTYPE, FEED_EVENT_DATASCHEMA, and FEED_EVENT_EXT_NAME for an extension `name`.
 
-Exit status 0 means handled. After any other, the event is tried again, at first soon, then more
-and more seldom, and the events after it wait.";
+Exit status 0 means handled. After any other, the event is tried again, three times within a second,
+and then parked: see --on-exhausted.";
 
 /// Of `--forward`.
 pub(super) const FORWARD: &str = "\
@@ -122,8 +123,9 @@ feed-position says where the event stands in its feed. One event is under way at
 
 Answers 2xx mean handled. So do 409 (the target has the event already) and 410 (it wants it no
 more), which are counted and said at the end. After 408, 425, 429, 5xx, or none, the event is tried
-again, at first soon, then more and more seldom, and not before a Retry-After is over. Any other
-answer ends the subscription with exit code 3; so does a redirect, which is not followed.
+again, at first soon, then more and more seldom, and not before a Retry-After is over; after the third
+time, or after a longer Retry-After, it is parked meanwhile. After any other answer it is parked at
+once; a redirect is one, since none is followed. See --on-exhausted.
 
 After a crash, or when an answer was lost, an event is posted again: the target tells events by
 ce-source and ce-id.";
@@ -179,9 +181,10 @@ Stop the workers first: a cursor is not moved while one of them has leases on it
 
 /// Below `feed-consumer parked --help`.
 pub(super) const PARKED: &str = "\
-An event that fails is set aside, so that the others can go on: it is parked. The later events of its
-subject wait behind it, in order. It is tried again now and then, more and more seldom, and then
-waits for you.
+An event that fails three times within a second, or for good, is set aside, so that the others can go
+on: it is parked. The later events of its subject wait behind it, in order. It is tried again after
+10 seconds, 1, 5 and 30 minutes and 2 hours, and then waits for you. (`run --on-exhausted stop` stops
+before such an event instead.)
 
   # What is parked, and why
   feed-consumer parked list

@@ -49,8 +49,8 @@ pub(in crate::cli) struct RunArgs {
     /// End once everything that the feed holds is handled
     #[arg(long, env = "FEED_CONSUMER_UNTIL_IDLE")]
     pub(in crate::cli) until_idle: bool,
-    /// How long failures in a row are borne, of reading or of one event: `never` gives up, or a
-    /// duration such as `10m` [default: never; with --until-idle 5m]
+    /// How long failures in a row are borne, of reading, or of one event with --on-exhausted stop:
+    /// `never` gives up, or a duration such as `10m` [default: never; with --until-idle 5m]
     ///
     /// The time counts from the first failure, and a request that is under way is waited for: as
     /// long as --first-byte-timeout and --between-bytes-timeout allow, and for the whole answer a
@@ -58,11 +58,16 @@ pub(in crate::cli) struct RunArgs {
     /// (Retry-After) than is left is given up at once.
     #[arg(long, value_name = "DURATION", env = "FEED_CONSUMER_GIVE_UP_AFTER")]
     pub(in crate::cli) give_up_after: Option<GiveUpAfter>,
-    /// What becomes of an event that fails for good, or for too long: `stop` before it, or `park` it,
-    /// so that only the later events of its subject wait; see `feed-consumer parked` [default: stop]
+    /// What becomes of an event that fails for good, or again and again: `park` it, so that only the
+    /// later events of its subject wait (see `feed-consumer parked`), or `stop` before it, which alone
+    /// keeps the one order of --shards 1 [default: park]
     ///
     /// With `park` an event is tried three times, within a second, before it is parked; it is taken up
     /// again after 10 seconds, 1, 5 and 30 minutes and 2 hours, and then waits for a person.
+    ///
+    /// With `stop` an event is tried as long as --give-up-after says; then the subscription ends with
+    /// exit code 3, and goes on with this event the next time. So does one to a feed of other software,
+    /// whatever this says: entries of such a feed cannot be parked yet.
     #[arg(long, value_name = "WHAT", env = "FEED_CONSUMER_ON_EXHAUSTED")]
     pub(in crate::cli) on_exhausted: Option<OnExhausted>,
     // Last, since its heading would be that of what follows.

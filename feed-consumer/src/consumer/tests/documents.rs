@@ -79,17 +79,35 @@ async fn a_document_that_was_handled_is_asked_for_on_condition() {
 async fn a_condition_is_kept_only_once_everything_is_handled() {
     let (server, _) = serve_blog(&[("c", 3), ("b", 2), ("a", 1)]).await;
     let setup = Setup::new();
-    let consumer = setup
-        .builder(&server.url(BLOG))
-        .on_any(|recorded: Arc<Recorded>, _| {
-            let fails = recorded.position == at(2);
-            std::future::ready(if fails { Err(HandlerError::permanent("no")) } else { Ok(()) })
-        })
-        .build()
-        .unwrap();
-    consumer.run(std::future::pending()).await.unwrap_err();
+    failing_at_second(setup.stopping(&server.url(BLOG)))
+        .run(std::future::pending())
+        .await
+        .unwrap_err();
     setup.run(&server.url(BLOG)).await.unwrap();
     assert_eq!(ends(setup.take_ids()), ["b", "c"]);
+}
+
+/// A consumer that fails for good with the second entry that it finds.
+fn failing_at_second(builder: ConsumerBuilder<()>) -> Consumer<impl Work> {
+    let handle = |recorded: Arc<Recorded>, _: Context| {
+        let fails = recorded.position == at(2);
+        std::future::ready(if fails { Err(HandlerError::permanent("no")) } else { Ok(()) })
+    };
+    builder.on_any(handle).build().unwrap()
+}
+
+#[tokio::test]
+async fn an_entry_that_fails_stops_the_subscription_whatever_was_asked_for() {
+    for asked in [OnExhausted::Park, OnExhausted::Stop] {
+        let (server, document) = serve_blog(&[("c", 3), ("b", 2), ("a", 1)]).await;
+        let setup = Setup::new();
+        let builder = setup.builder(&server.url(BLOG)).on_exhausted(asked);
+        let error = failing_at_second(builder).run(std::future::pending()).await.unwrap_err();
+        assert!(matches!(error, ConsumerError::Handler { attempts: 1, .. }), "{error:?}");
+        *document.lock().unwrap() = blog(&[("d", 4), ("c", 3), ("b", 2), ("a", 1)]);
+        setup.run(&server.url(BLOG)).await.unwrap();
+        assert_eq!(ends(setup.take_ids()), ["b", "c", "d"]);
+    }
 }
 
 #[tokio::test]

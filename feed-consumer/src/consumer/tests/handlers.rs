@@ -13,7 +13,7 @@ async fn a_transient_failure_is_tried_again_and_holds_back_what_follows() {
     let tried = Arc::new(Mutex::new(Vec::new()));
     let noting = Arc::clone(&tried);
     let consumer = setup
-        .builder(&server.url(FEED))
+        .stopping(&server.url(FEED))
         .shards(ShardCount::ONE)
         .on_any(move |recorded: Arc<Recorded>, _| {
             let mut tried = noting.lock().unwrap();
@@ -28,11 +28,11 @@ async fn a_transient_failure_is_tried_again_and_holds_back_what_follows() {
 }
 
 #[tokio::test]
-async fn a_permanent_failure_ends_the_subscription_before_the_event() {
+async fn where_nothing_is_parked_a_permanent_failure_ends_the_subscription_before_the_event() {
     let (server, _) = serve(Feed::new(5)).await;
     let setup = Setup::new();
     let consumer = setup
-        .builder(&server.url(FEED))
+        .stopping(&server.url(FEED))
         .on_any(|recorded: Arc<Recorded>, _| {
             let fails = recorded.position == at(3);
             ready(if fails { Err(HandlerError::permanent("no such customer")) } else { Ok(()) })
@@ -50,11 +50,11 @@ async fn a_permanent_failure_ends_the_subscription_before_the_event() {
 }
 
 #[tokio::test]
-async fn a_handler_that_never_recovers_is_given_up_in_time() {
+async fn where_nothing_is_parked_a_handler_that_never_recovers_is_given_up_in_time() {
     let (server, _) = serve(Feed::new(5)).await;
     let setup = Setup::new();
     let consumer = setup
-        .builder(&server.url(FEED))
+        .stopping(&server.url(FEED))
         .give_up_after(Some(Duration::from_millis(20)))
         .on_any(|_, _| ready(Err(HandlerError::transient("busy"))))
         .build()
@@ -140,7 +140,7 @@ async fn a_shutdown_ends_the_wait_between_two_tries() {
     let fails = Arc::clone(&failed);
     let hour = Duration::from_secs(3600);
     let consumer = setup
-        .builder(&server.url(FEED))
+        .stopping(&server.url(FEED))
         .backoff(Backoff { first: hour, cap: hour })
         .give_up_after(None)
         .on_any(move |_, _| {

@@ -54,6 +54,7 @@ fn builder(database: &Database, url: &str, shards: ShardCount, life: &Life) -> C
     let millisecond = Duration::from_millis(1);
     Consumer::builder(url)
         .database(database.url())
+        .on_exhausted(OnExhausted::Stop)
         .backoff(Backoff { first: millisecond, cap: millisecond })
         .give_up_after(Some(Duration::from_secs(20)))
         .shards(shards)

@@ -146,7 +146,7 @@ impl Setup {
     /// Runs a subscription that fails for good at this entry.
     async fn read_until(&self, server: &Scripted, entry: u32) -> Vec<u32> {
         let (handled, ends) = (Arc::clone(&self.handled), format!(":{entry}"));
-        let builder = self.builder(&server.url(LOG)).on_any(move |recorded: Arc<Recorded>, _| {
+        let builder = self.stopping(&server.url(LOG)).on_any(move |recorded: Arc<Recorded>, _| {
             let id = recorded.event.id().to_string();
             std::future::ready(if id.ends_with(&ends) {
                 Err(HandlerError::permanent("no"))

@@ -8,7 +8,7 @@ use crate::schedule::failures::Retry;
 use crate::store::databases::{Database, postgres, sqlite};
 use crate::store::ledger::{self, Ledger, Note};
 use crate::store::parking::{ParkAction, ParkedHead, Requested};
-use crate::{OnExhausted, Postgres, ShardCount, Sqlite, Tx};
+use crate::{Postgres, Sqlite, Tx};
 
 /// How many events there are, of how many subjects; of the third, every try fails at first.
 const EVENTS: u64 = 30;
@@ -23,13 +23,12 @@ async fn feed() -> Scripted {
     serve(feed).await.0
 }
 
-/// The settings of a subscription that parks what fails at once.
+/// The settings of a subscription that parks what fails once.
 fn builder(database: &Database, url: &str, retries: &[Duration]) -> ConsumerBuilder<()> {
     Consumer::builder(url)
         .database(database.url())
         .shards(ShardCount::new(4).unwrap())
         .retry(Retry { attempts: Some(1), ..Retry::default() })
-        .on_exhausted(OnExhausted::Park)
         .parked_retries(retries.iter().copied())
 }
 
@@ -101,6 +100,28 @@ fn noting(
         })
     };
     builder.on_any(note).build().unwrap()
+}
+
+#[tokio::test]
+async fn if_nothing_else_is_said_an_event_is_tried_three_times_and_parked() {
+    let (server, database) = (feed().await, sqlite().await);
+    let tries = AtomicU32::new(0);
+    let consumer = Consumer::builder(server.url(FEED))
+        .database(database.url())
+        .until_idle(true)
+        .on_any(async |recorded, _| {
+            if recorded.position == at(FAILING) {
+                tries.fetch_add(1, Ordering::Relaxed);
+                return Err(HandlerError::transient("busy"));
+            }
+            Ok(())
+        })
+        .build()
+        .unwrap();
+    let summary = consumer.run(std::future::pending()).await.unwrap();
+    assert_eq!((summary.handled, summary.ended), (EVENTS - 1 - BEHIND, Ended::Idle));
+    assert_eq!(summary.position, at(EVENTS));
+    assert_eq!(tries.into_inner(), 3);
 }
 
 #[tokio::test]

@@ -17,12 +17,14 @@ struct Numbered {
     n: i64,
 }
 
-/// The settings of a subscription with its cursor in this database.
+/// The settings of a subscription with its cursor in this database, which stops before an event that
+/// cannot be handled.
 fn builder(database: &Database, url: &str) -> ConsumerBuilder<()> {
     let millisecond = Duration::from_millis(1);
     Consumer::builder(url)
         .database(database.url())
         .shards(ShardCount::ONE)
+        .on_exhausted(OnExhausted::Stop)
         .backoff(Backoff { first: millisecond, cap: millisecond })
         .give_up_after(Some(Duration::from_secs(10)))
         .until_idle(true)

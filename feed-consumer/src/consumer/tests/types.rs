@@ -64,7 +64,7 @@ async fn data_that_does_not_fit_is_a_permanent_failure_of_its_event() {
     let (server, _) = serve(Feed::new(5)).await;
     let setup = Setup::new();
     let consumer =
-        setup.builder(&server.url(FEED)).on("b", async |_: Vec<u64>, _| Ok(())).build().unwrap();
+        setup.stopping(&server.url(FEED)).on("b", async |_: Vec<u64>, _| Ok(())).build().unwrap();
     let error = consumer.run(std::future::pending()).await.unwrap_err();
     let ConsumerError::Handler { position, attempts: 1, source, .. } = &error else {
         panic!("{error:?}")
@@ -111,7 +111,7 @@ async fn the_event_that_fails_in_a_batch_is_found_and_named() {
     let (server, _) = serve(Feed::new(10)).await;
     let setup = Setup::new();
     let consumer = setup
-        .builder(&server.url(FEED))
+        .stopping(&server.url(FEED))
         .on_any_batch(async |events, _| match events.iter().any(|event| event.position == at(7)) {
             true => Err(HandlerError::permanent("no such customer")),
             false => Ok(()),
@@ -134,7 +134,7 @@ async fn an_event_is_tried_as_often_as_the_settings_say_and_knows_it() {
     let attempts = Mutex::new(Vec::new());
     let backoff = Backoff { first: Duration::from_millis(1), cap: Duration::from_millis(1) };
     let consumer = setup
-        .builder(&server.url(FEED))
+        .stopping(&server.url(FEED))
         .retry(Retry { attempts: Some(3), time: None, backoff })
         .on("b", async |_: Numbered, cx| {
             attempts.lock().unwrap().push(cx.attempt());
@@ -152,7 +152,7 @@ async fn a_handling_over_its_deadline_is_dropped_and_counts_as_a_try() {
     let (server, _) = serve(Feed::new(5)).await;
     let setup = Setup::new();
     let consumer = setup
-        .builder(&server.url(FEED))
+        .stopping(&server.url(FEED))
         .deadline(Some(Duration::from_millis(20)))
         .on_any(async |recorded, cx| {
             if recorded.position == at(3) && cx.attempt() < 3 {

@@ -197,7 +197,7 @@ async fn an_update_that_was_handled_is_not_handled_again_after_an_end_in_the_mid
     let builder = || setup.builder(&server.url(LOG)).updates(Updates::Each);
     setup.read_as(builder()).await.unwrap();
     log.lock().unwrap().newest = 4;
-    let failing = builder().on_any(|recorded: Arc<Recorded>, _| {
+    let failing = builder().on_exhausted(OnExhausted::Stop).on_any(|recorded: Arc<Recorded>, _| {
         let fails = recorded.event.id().as_str().ends_with(":2");
         std::future::ready(if fails { Err(HandlerError::permanent("no")) } else { Ok(()) })
     });
