@@ -150,8 +150,8 @@ where
         let Some(to) = self.lanes.held(lease).map(|lane| lane.past(&recorded)) else {
             return Ok(Next::GoOn);
         };
+        let retry_after = self.retry_after(0, error);
         let error = chain(error.as_error());
-        let retry_after = self.manner.parked_retries.first().copied();
         warn!(
             position = %recorded.position,
             id = %recorded.event.id(),
@@ -200,10 +200,10 @@ where
         error: &HandlerError,
     ) -> Result<Next, ConsumerError> {
         let position = recorded.position;
-        let error = chain(error.as_error());
         let done =
             retries.map_or(0, |retries| usize::try_from(retries).unwrap_or(usize::MAX - 1) + 1);
-        let retry_after = self.manner.parked_retries.get(done).copied();
+        let retry_after = self.retry_after(done, error);
+        let error = chain(error.as_error());
         warn!(%position, "a parked event has failed again: {error}; {}", next_time(retry_after));
         let (store, subscription) = (Arc::clone(&self.store), self.subscription.clone());
         let Some(to) = self.lanes.held(lease).map(Lane::stay) else { return Ok(Next::GoOn) };
@@ -237,6 +237,13 @@ where
         }
         self.lanes.change(lease, |lane| lane.shelf.set_due(position, retry_after));
         Ok(Next::GoOn)
+    }
+
+    /// In how long a parked event is taken up again that was so often already, and has failed with
+    /// this error: not before the wait that it asks for is over.
+    fn retry_after(&self, done: usize, error: &HandlerError) -> Option<Duration> {
+        let planned = self.manner.parked_retries.get(done).copied()?;
+        Some(planned.max(error.wait().unwrap_or_default()))
     }
 
     /// Learns what is parked of shards.

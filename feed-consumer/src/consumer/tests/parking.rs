@@ -125,6 +125,23 @@ async fn if_nothing_else_is_said_an_event_is_tried_three_times_and_parked() {
 }
 
 #[tokio::test]
+async fn a_parked_event_is_not_taken_up_before_the_wait_that_its_failure_asked_for() {
+    let (server, database) = (feed().await, sqlite().await);
+    let hour = Duration::from_secs(3600);
+    let consumer = builder(&database, &server.url(FEED), &[Duration::from_millis(1)])
+        .until_idle(true)
+        .on_any(async |recorded, _| match recorded.position == at(FAILING) {
+            true => Err(HandlerError::transient("busy").retry_after(Some(hour))),
+            false => Ok(()),
+        })
+        .build()
+        .unwrap();
+    consumer.run(std::future::pending()).await.unwrap();
+    let [head] = heads(&database).await.try_into().unwrap();
+    assert!(head.due.is_some_and(|due| due > hour / 2), "{head:?}");
+}
+
+#[tokio::test]
 async fn an_event_that_fails_for_good_holds_back_its_subject_alone() {
     for database in [sqlite().await, postgres().await] {
         let server = feed().await;
