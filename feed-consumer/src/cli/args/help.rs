@@ -123,9 +123,9 @@ feed-position says where the event stands in its feed. One event is under way at
 
 Answers 2xx mean handled. So do 409 (the target has the event already) and 410 (it wants it no
 more), which are counted and said at the end. After 408, 425, 429, 5xx, or none, the event is tried
-again, at first soon, then more and more seldom, and not before a Retry-After is over; after the third
-time, or after a longer Retry-After, it is parked meanwhile. After any other answer it is parked at
-once; a redirect is one, since none is followed. See --on-exhausted.
+again, three times within a second, and then parked; after any other answer it is parked at once, and
+so after a redirect, which is not followed. See --on-exhausted. It is not posted again before a
+Retry-After is over.
 
 After a crash, or when an answer was lost, an event is posted again: the target tells events by
 ce-source and ce-id.";
