@@ -7,6 +7,9 @@
 //! - [`run`]: runs subscriptions to their end
 //! - [`cursor`]: shows cursors, and moves them
 //! - [`parked`]: shows parked events, and has something done about them
+//! - [`pause`]: pauses shards, and resumes them
+//! - [`reshard`]: cuts a subscription into another number of shards
+//! - [`which`]: which subscriptions of the databases are meant
 //! - [`status`]: shows how subscriptions and their workers are doing
 //! - [`asking`]: how a cursor's feed is asked where it ends
 //! - [`doctor`]: what a consumer may rely on of a feed
@@ -24,11 +27,14 @@ mod doctor;
 mod exit;
 mod http_args;
 mod parked;
+mod pause;
+mod reshard;
 mod run;
 mod settings;
 mod signals;
 mod status;
 mod terminal;
+mod which;
 
 use std::process::ExitCode;
 
@@ -55,6 +61,9 @@ async fn try_run() -> Result<(), Failed> {
         Command::Cursor(command) => cursor::run(command, &cli.place).await,
         Command::Parked(command) => parked::run(command, &cli.place).await,
         Command::Status(args) => status::run(&args, &cli.place).await,
+        Command::Pause(args) => pause::pause(&args, &cli.place).await,
+        Command::Resume(args) => pause::resume(&args, &cli.place).await,
+        Command::Reshard(args) => reshard::run(&args, &cli.place).await,
         Command::Doctor(args) => doctor::examine(args).await,
         Command::Config(command) => config::run(&command, &cli.place),
     }

@@ -3,6 +3,7 @@
 //! # Layout
 //!
 //! - [`builder`]: the settings
+//! - [`start`]: where a subscription begins, or goes on
 //! - [`on`]: handlers by the types of events
 //! - [`beginning`]: what stands at the address, and where the subscription stands in it
 //! - [`cursors`]: the cursors of a database, to look at and to move by hand
@@ -13,13 +14,14 @@ mod builder;
 mod cursors;
 mod on;
 mod parked;
+mod start;
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use feed_protocol::Position;
 use futures_util::FutureExt;
+use futures_util::future::FusedFuture;
 use tokio::sync::watch;
 use tracing::warn;
 use url::Url;
@@ -29,23 +31,22 @@ use crate::handler::Work;
 use crate::lease::{Leases, neighbour};
 use crate::random;
 use crate::reading::document::settings::DocumentSettings;
-use crate::reading::{Pace, Sources, client::Client};
-use crate::schedule::failures::{Failures, Retry};
+use crate::reading::{Pace, client::Client};
+use crate::schedule::failures::Failures;
 use crate::shard::ShardCount;
 use crate::store::location::{Location, Opened};
 use crate::store::shards::{ShardStore, WorkerFacts, WorkerId};
 use crate::store::{CursorStore, StoreError};
-use crate::worker::{
-    ConsumerError, Ended, Manner, OnExhausted, Progress, Shutdown, Summary, Task, Worker,
-};
+use crate::worker::{ConsumerError, Ended, Manner, Progress, Shutdown, Summary, Task, Worker};
 
 pub(crate) use builder::parse_url;
-pub use builder::{ConfigError, ConsumerBuilder, InvalidStart, Start};
+pub use builder::{ConfigError, ConsumerBuilder};
 pub use cursors::{
-    Cursors, CursorsError, InvalidMoveTo, KeptCursor, MoveTo, PlannedMove, ShardStatus, Status,
-    WorkerStatus,
+    Cursors, CursorsError, KeptCursor, LagSince, PausedShard, PlannedMove, ReshardStatus,
+    Resharding, ShardStatus, Status, WorkerStatus,
 };
-pub use parked::{Asked, Outcome, ParkedError, ParkedEvent, ParkedEvents};
+pub use parked::{Asked, Outcome, ParkedError, ParkedEvents};
+pub use start::{InvalidStart, Start};
 
 /// A subscription that is ready to run.
 ///
@@ -81,7 +82,6 @@ pub struct Consumer<H> {
     workers: u16,
     lease: Duration,
     /// How an event is tried, if that was said.
-    retry: Option<Retry>,
     manner: Manner,
     grace: Duration,
     handler: H,
@@ -143,6 +143,28 @@ impl<H: Work> Consumer<H> {
         shutdown: impl Future<Output = ()>,
     ) -> Result<Summary, ConsumerError> {
         let mut shutdown = pin!(shutdown.fuse());
+        let mut wanted = self.shards;
+        let mut before = Progress::default();
+        loop {
+            let round = self.run_round(opened, shutdown.as_mut(), wanted, before).await?;
+            if round.ended != Ended::Resharded {
+                return Ok(round);
+            }
+            // The number that was asked for at the start is not the present one any more.
+            wanted = None;
+            before.handled = round.handled;
+            before.passed_over = round.passed_over;
+        }
+    }
+
+    /// Runs until it ends, or there is another number of shards, after what was done before.
+    async fn run_round<S: FusedFuture<Output = ()>>(
+        &self,
+        opened: &Opened,
+        mut shutdown: Pin<&mut S>,
+        wanted: Option<ShardCount>,
+        before: Progress,
+    ) -> Result<Summary, ConsumerError> {
         let store = opened.cursors();
         // Whatever a worker that was stopped has locked is free again before its leases end.
         let transactions = self.handler.transactions(opened, self.lease * 2 / 3)?;
@@ -154,13 +176,13 @@ impl<H: Work> Consumer<H> {
             patience: self.pace.patience,
             store: &store,
             documents: self.documents,
-            shards: self.shards,
+            shards: wanted,
         };
         let begun = tokio::select! {
             biased;
             begun = begin(&beginning) => begun?,
             () = &mut shutdown => {
-                let (handled, passed_over, position) = (0, 0, Position::ZERO);
+                let Progress { handled, passed_over, position, .. } = before;
                 return Ok(Summary { handled, passed_over, position, ended: Ended::Shutdown });
             }
         };
@@ -176,18 +198,10 @@ impl<H: Work> Consumer<H> {
         let leases: Arc<dyn ShardStore> = Arc::<dyn CursorStore>::clone(&store);
         let leases = Leases::start(leases, subscription.clone(), facts, self.lease);
         let pace = self.pace.clone();
-        let manner = match sources {
-            Sources::Feed(_) => self.manner,
-            // Parked, an entry would be found again in the document, and handled twice.
-            Sources::Document { .. } => {
-                let on_exhausted = OnExhausted::Stop;
-                let retry = builder::tries(self.retry, on_exhausted, self.manner.patience);
-                Manner { on_exhausted, retry, ..self.manner }
-            }
-        };
-        let task = Task { store, subscription, shards, leases, sources, pace, position, head };
+        let now = Progress { position, head: head.max(position), ..before };
+        let task = Task { store, subscription, shards, leases, sources, pace, now };
         let shutdown = Shutdown::new(shutdown, self.grace);
-        let transactions = Arc::new(transactions);
+        let (transactions, manner) = (Arc::new(transactions), self.manner.clone());
         let progress = self.progress.clone();
         Worker::new(&self.handler, transactions, task, manner, progress, shutdown).run().await
     }

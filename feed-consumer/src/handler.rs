@@ -5,6 +5,9 @@
 //! - [`error`]: why an event was not handled
 //! - [`context`]: what a handler is told beside the data
 //! - [`handed`]: an event as a worker hands it on
+//! - [`once`]: what handlers do outside the database, and are not to do again
+//! - [`repair`]: what may mend parked events without a person
+//! - [`parked`]: a parked event, as people and repair hooks see it
 //! - [`pattern`]: which events a closure handles, and what it is given of them
 //! - [`routes`]: closures by the types of events
 //! - [`work`]: what a worker does with a portion of events, in a transaction or not
@@ -17,8 +20,11 @@ mod error;
 mod exec;
 mod forward;
 pub(crate) mod handed;
+pub(crate) mod once;
+mod parked;
 pub(crate) mod pattern;
 mod print;
+pub(crate) mod repair;
 pub(crate) mod routes;
 pub(crate) mod work;
 
@@ -31,7 +37,10 @@ pub(crate) use error::Kind;
 pub use error::{HandlerError, OrPermanent};
 pub use exec::Exec;
 pub use forward::{Forward, ForwardCounts, InvalidForward};
+pub use parked::ParkedEvent;
 pub use print::Print;
+pub use repair::Repaired;
+pub use repair::command::RepairCommand;
 pub use work::Work;
 
 /// What handles events, one after the other, in the order of the feed.
@@ -53,6 +62,17 @@ pub trait Handler: Send + Sync {
     /// [`OnExhausted`](crate::OnExhausted)).
     fn handle(&self, event: Arc<Recorded>)
     -> impl Future<Output = Result<(), HandlerError>> + Send;
+
+    /// Handles one event of which more is known than what the feed says: its shard, the token
+    /// under which this worker holds it, and which attempt this is. This is what workers call; it
+    /// calls [`handle`](Self::handle), unless a handler does something else.
+    ///
+    /// # Errors
+    ///
+    /// As [`handle`](Self::handle).
+    fn handle_in(&self, cx: Context) -> impl Future<Output = Result<(), HandlerError>> + Send {
+        self.handle(Arc::clone(cx.recorded()))
+    }
 
     /// Makes the effects of all events handled so far last: called before the cursor moves past
     /// them, and whenever there is nothing more to handle at the moment. May be called while

@@ -46,6 +46,7 @@ use self::held::Shared;
 use self::keeper::Keeper;
 use self::ranges::Ranges;
 use crate::shard::ShardNumber;
+use crate::store::orders::Orders;
 use crate::store::shards::{Acquired, ShardStore, WorkerFacts};
 use crate::store::{StoreError, Subscription};
 
@@ -256,6 +257,11 @@ impl Leases {
     /// Whether a beat has been answered.
     pub(crate) fn has_beaten(&self) -> bool {
         self.shared.held().has_beaten
+    }
+
+    /// What is ordered for the subscription, as the last beat told it; `None` before the first.
+    pub(crate) fn orders(&self) -> Option<Orders> {
+        self.shared.held().orders.clone()
     }
 
     /// The lowest cursor of shards that others hold or nobody holds, at the last beat; `None` if

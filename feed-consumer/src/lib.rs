@@ -40,15 +40,15 @@ mod store;
 mod worker;
 
 pub use consumer::{
-    Asked, ConfigError, Consumer, ConsumerBuilder, Cursors, CursorsError, InvalidMoveTo,
-    InvalidStart, KeptCursor, MoveTo, Outcome, ParkedError, ParkedEvent, ParkedEvents, PlannedMove,
-    ShardStatus, Start, Status, WorkerStatus,
+    Asked, ConfigError, Consumer, ConsumerBuilder, Cursors, CursorsError, InvalidStart, KeptCursor,
+    LagSince, Outcome, ParkedError, ParkedEvents, PausedShard, PlannedMove, ReshardStatus,
+    Resharding, ShardStatus, Start, Status, WorkerStatus,
 };
 pub use cursor::Window;
 pub use doctor::{Doctor, Finding, Report, Verdict};
 pub use handler::{
     BatchContext, Context, Exec, Forward, ForwardCounts, Handler, HandlerError, InvalidForward,
-    OrPermanent, Print, Work,
+    OrPermanent, ParkedEvent, Print, RepairCommand, Repaired, Work,
 };
 pub use reading::client::options::HttpOptions;
 pub use reading::document::settings::{InvalidChoice, Updates, Vanished};
@@ -68,8 +68,8 @@ pub use store::location::CursorDatabase;
 pub use store::parking::{Deed, ParkedDeed, ParkedFilter};
 pub use store::transaction::{Database, Postgres, Sqlite, Tx};
 pub use worker::{
-    ConsumerError, Ended, InvalidOnExhausted, OnExhausted, Progress, ReadingFailure, Retrying,
-    Summary, WorkerReport,
+    ConsumerError, Ended, InvalidOnExhausted, OnExhausted, Progress, ReadingFailure, RestReason,
+    Resting, Retrying, Summary, WorkerReport,
 };
 
 /// The programs of the README, so that they compile as they stand there.

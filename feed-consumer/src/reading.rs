@@ -1,13 +1,15 @@
 //! Reading a feed: everything after a place, oldest first, in whole documents.
 //!
-//! A [`Source`] is asked again and again by [`read`], which paces the requests, bears failures,
+//! What [asks](Asks) is let ask again and again by [`read`], which paces the requests, bears failures,
 //! and hands on what it finds. It reads ahead of the handler by a document or two.
 //!
 //! # Layout
 //!
 //! - [`opening`]: what stands at an address
 //! - [`feed`]: a feed with positions: pages, then the tail
-//! - [`document`]: a single Atom document of other software
+//! - [`document`]: a document of other software, and its older pages
+//! - [`gathering`]: its entries are put into the cursor database, in the order in which they are found
+//! - [`entries`]: they are read from there
 //! - [`stream`]: a stream of server-sent events
 //! - [`outlook`]: how reading goes, for whoever asks
 //! - [`silence`]: how long to wait after an answer without news
@@ -24,10 +26,12 @@ pub(crate) mod addresses;
 pub(crate) mod client;
 pub(crate) mod contiguity;
 pub(crate) mod document;
+pub(crate) mod entries;
 pub(crate) mod error;
 pub(crate) mod feed;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod gathering;
 pub(crate) mod interest;
 mod links;
 pub(crate) mod opening;
@@ -49,7 +53,8 @@ use url::Url;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use self::client::Client;
-use self::document::{DocumentNews, DocumentPlace, DocumentReader, FirstAnswer};
+use self::document::{DocumentNews, DocumentReader};
+use self::entries::{Entries, EntryReader, EntrySource};
 use self::error::{Discontinuity, ReadError};
 use self::feed::{FeedNews, FeedReader, Reading, Rest};
 use self::interest::Interest;
@@ -63,13 +68,31 @@ use crate::store::shards::ShardPlace;
 /// How long a live subscription waits before it asks for a document of other software again.
 const LIVE_DOCUMENT: Duration = Duration::from_secs(60);
 
+/// What can be asked for news.
+pub(crate) trait Asks: Send + 'static {
+    /// What it finds.
+    type Found: Send;
+
+    /// Whether it is said each time when there is nothing more, and not only if reading ends then.
+    const TELLS_SILENCE: bool = false;
+
+    /// Asks once.
+    fn ask(
+        &mut self,
+        pace: &Pace,
+    ) -> impl Future<Output = Result<Result<Self::Found, Silence>, ReadError>> + Send;
+
+    /// Tells news from the same again: there are servers that send a document whole every time.
+    fn mark(found: &Self::Found) -> u64;
+}
+
 /// Where events come from.
 #[derive(Debug)]
 pub(crate) enum Source {
     /// A feed with positions.
     Feed(Box<FeedReader>),
-    /// A document of other software.
-    Document(Box<DocumentReader>),
+    /// What was found of a document of other software.
+    Entries(Box<EntryReader>),
 }
 
 /// What readers of a feed with positions are made of.
@@ -98,17 +121,31 @@ pub(crate) enum Sources {
     /// A feed with positions.
     Feed(Box<FeedSource>),
     /// A document of other software.
-    Document {
-        /// Which, and for whom.
-        place: Box<DocumentPlace>,
-        /// What the opening request brought, until the first reader has it.
-        opened: Option<FirstAnswer>,
-    },
+    Entries(Box<EntrySource>),
+}
+
+/// What an event is read from again.
+#[derive(Debug)]
+pub(crate) enum EventSource {
+    /// A feed with positions.
+    Feed(Box<FeedSource>),
+    /// What was found of a document of other software.
+    Entries(Entries),
+}
+
+impl EventSource {
+    /// The event at a position; `None` if there is none any more.
+    pub(crate) async fn event_at(self, position: Position) -> Result<Option<Recorded>, ReadError> {
+        match self {
+            Self::Feed(source) => source.event_at(position).await,
+            Self::Entries(entries) => entries.event_at(position).await,
+        }
+    }
 }
 
 impl Sources {
     /// What to read on after this place.
-    pub(crate) fn reader(&mut self, place: ShardPlace, interest: Interest) -> Source {
+    pub(crate) fn reader(&self, place: ShardPlace, interest: Interest) -> Source {
         match self {
             Self::Feed(source) => {
                 let FeedSource { client, url, feed } = &**source;
@@ -117,13 +154,17 @@ impl Sources {
                 let reader = FeedReader::new(client, url, feed, position, last, interest);
                 Source::Feed(Box::new(reader))
             }
-            Self::Document { place: document, opened } => {
-                let document = (**document).clone();
-                Source::Document(Box::new(match opened.take() {
-                    Some(opened) => DocumentReader::new(document, opened),
-                    None => DocumentReader::again(document, place.validators),
-                }))
+            Self::Entries(source) => {
+                Source::Entries(Box::new(source.reader(place.position, interest)))
             }
+        }
+    }
+
+    /// What to read an event from again.
+    pub(crate) fn again(&self) -> EventSource {
+        match self {
+            Self::Feed(source) => EventSource::Feed(source.clone()),
+            Self::Entries(source) => EventSource::Entries(source.entries().clone()),
         }
     }
 
@@ -135,13 +176,11 @@ impl Sources {
     }
 }
 
-/// What the reader tells the worker.
+/// What a reader tells.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum News {
-    /// Events of a feed.
-    Feed(FeedNews),
-    /// Entries of a document.
-    Document(DocumentNews),
+pub(crate) enum News<T> {
+    /// Something was found.
+    Found(T),
     /// There is nothing more at the moment.
     Idle,
 }
@@ -174,48 +213,52 @@ pub(crate) enum ReadingEnded {
     },
 }
 
-impl News {
-    /// Tells news from the same again: there are servers that send a document whole every time.
-    fn mark(&self) -> u64 {
-        let mut hasher = Xxh3Default::new();
+impl Asks for Source {
+    type Found = FeedNews;
+
+    async fn ask(&mut self, pace: &Pace) -> Result<Result<FeedNews, Silence>, ReadError> {
         match self {
-            Self::Feed(news) => news.through.get().hash(&mut hasher),
-            Self::Document(news) => {
-                for entry in &news.entries {
-                    (&entry.iri, entry.updated).hash(&mut hasher);
-                }
+            Self::Feed(reader) => {
+                let live = pace.schedule.is_live() && !pace.until_idle;
+                Ok(match reader.read(live).await? {
+                    Reading::News(news) => Ok(news),
+                    Reading::Nothing(live) => Err(Silence { live, fresh_for: Duration::ZERO }),
+                })
             }
-            Self::Idle => {}
+            Self::Entries(reader) => Ok(reader.read(pace.until_idle).await?.ok_or(Silence::NONE)),
+        }
+    }
+
+    fn mark(found: &FeedNews) -> u64 {
+        found.through.get()
+    }
+}
+
+impl Asks for DocumentReader {
+    type Found = DocumentNews;
+
+    const TELLS_SILENCE: bool = true;
+
+    async fn ask(&mut self, _: &Pace) -> Result<Result<DocumentNews, Silence>, ReadError> {
+        let news = self.read().await?;
+        let (live, fresh_for) = (Rest::For(LIVE_DOCUMENT), self.fresh_for());
+        Ok(news.ok_or(Silence { live, fresh_for }))
+    }
+
+    fn mark(found: &DocumentNews) -> u64 {
+        let mut hasher = Xxh3Default::new();
+        for entry in &found.entries {
+            (&entry.iri, entry.updated).hash(&mut hasher);
         }
         hasher.finish()
     }
 }
 
-impl Source {
-    /// Asks once.
-    async fn ask(&mut self, pace: &Pace) -> Result<Result<News, Silence>, ReadError> {
-        match self {
-            Self::Feed(reader) => {
-                let live = pace.schedule.is_live() && !pace.until_idle;
-                Ok(match reader.read(live).await? {
-                    Reading::News(news) => Ok(News::Feed(news)),
-                    Reading::Nothing(live) => Err(Silence { live, fresh_for: Duration::ZERO }),
-                })
-            }
-            Self::Document(reader) => {
-                let news = reader.read().await?.map(News::Document);
-                let (live, fresh_for) = (Rest::For(LIVE_DOCUMENT), reader.fresh_for());
-                Ok(news.ok_or(Silence { live, fresh_for }))
-            }
-        }
-    }
-}
-
 /// Reads until there is nothing more to read, nobody to read for, or no way to go on.
-pub(crate) async fn read(
-    mut source: Source,
+pub(crate) async fn read<A: Asks>(
+    mut source: A,
     pace: Pace,
-    news: mpsc::Sender<Result<News, ReadingEnded>>,
+    news: mpsc::Sender<Result<News<A::Found>, ReadingEnded>>,
 ) {
     let mut failures = Failures::new(pace.patience);
     let mut last_news = Instant::now();
@@ -229,8 +272,8 @@ pub(crate) async fn read(
                 recovered(&mut failures);
                 match answer {
                     Ok(found) => {
-                        let mark = found.mark();
-                        let told = news.send(Ok(found)).await;
+                        let mark = A::mark(&found);
+                        let told = news.send(Ok(News::Found(found))).await;
                         if std::mem::replace(&mut last_mark, mark) != mark {
                             last_news = Instant::now();
                         }
@@ -242,8 +285,14 @@ pub(crate) async fn read(
                         return;
                     }
                     Err(silence) => {
-                        silence.lasts(&pace.schedule, last_news, &pace.outlook).await;
-                        Ok(())
+                        let told = match A::TELLS_SILENCE {
+                            true => news.send(Ok(News::Idle)).await,
+                            false => Ok(()),
+                        };
+                        if told.is_ok() {
+                            silence.lasts(&pace.schedule, last_news, &pace.outlook).await;
+                        }
+                        told
                     }
                 }
             }
@@ -300,9 +349,11 @@ fn recovered(failures: &mut Failures) {
 
 /// Says what has failed, and how long to wait for the next try.
 fn failed(failures: &mut Failures, error: ReadError) -> Result<Duration, ReadingEnded> {
-    if let ReadError::Discontinuity(discontinuity) = error {
-        return Err(discontinuity.into());
-    }
+    let error = match error {
+        ReadError::Discontinuity(discontinuity) => return Err(discontinuity.into()),
+        ReadError::Ended(ended) => return Err(*ended),
+        error => error,
+    };
     let failure = failures.add(&error, error.retry_after());
     let Some(delay) = failure.next_try else {
         return Err(ReadingEnded::GaveUp {

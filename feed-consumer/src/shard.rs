@@ -62,20 +62,30 @@ impl ShardCount {
         source: &str,
         id: &str,
     ) -> ShardNumber {
-        let hash = match subject {
-            Some(subject) => xxh3_64(subject.as_bytes()),
-            None => {
-                let mut hasher = Xxh3Default::new();
-                hasher.update(source.as_bytes());
-                // No attribute holds this character, so that no two pairs look the same.
-                hasher.update(&[0]);
-                hasher.update(id.as_bytes());
-                hasher.digest()
-            }
-        };
+        self.shard_of_hash(hash(subject, source, id))
+    }
+
+    /// The shard of the events with this [hash].
+    pub(crate) fn shard_of_hash(self, hash: u64) -> ShardNumber {
         let number = hash % u64::from(self.0);
         // Expect safety: it is less than a u16.
         ShardNumber(u16::try_from(number).expect("the rest of a division by a u16 is one"))
+    }
+}
+
+/// What the shard of an event is found by, whatever their number: xxh3-64 of its subject, or of its
+/// source and id if it has none.
+pub(crate) fn hash(subject: Option<&str>, source: &str, id: &str) -> u64 {
+    match subject {
+        Some(subject) => xxh3_64(subject.as_bytes()),
+        None => {
+            let mut hasher = Xxh3Default::new();
+            hasher.update(source.as_bytes());
+            // No attribute holds this character, so that no two pairs look the same.
+            hasher.update(&[0]);
+            hasher.update(id.as_bytes());
+            hasher.digest()
+        }
     }
 }
 

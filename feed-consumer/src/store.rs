@@ -10,9 +10,12 @@
 mod contract;
 #[cfg(test)]
 pub(crate) mod databases;
+pub(crate) mod entries;
 #[cfg(test)]
 pub(crate) mod ledger;
 pub(crate) mod location;
+pub(crate) mod once;
+pub(crate) mod orders;
 pub(crate) mod pages;
 pub(crate) mod parking;
 mod postgres;
@@ -20,6 +23,7 @@ mod row;
 mod schema;
 pub(crate) mod shards;
 pub(crate) mod sqlite;
+pub(crate) mod suspects;
 pub(crate) mod transaction;
 
 use std::collections::HashMap;
@@ -31,9 +35,13 @@ use chrono::{DateTime, Utc};
 use feed_protocol::event::{EventId, Source};
 use feed_protocol::{Incarnation, Position};
 
+use self::entries::EntryStore;
+use self::once::OnceStore;
+use self::orders::OrderStore;
 use self::pages::{Page, PageStore, SeenEntry};
 use self::parking::{Follower, ParkStore};
 use self::shards::{Move, ShardStore};
+use self::suspects::SuspectStore;
 
 /// A place where cursors are kept.
 ///
@@ -46,7 +54,17 @@ use self::shards::{Move, ShardStore};
 /// 3. A caller that drops a future leaves nothing half done.
 #[async_trait]
 pub(crate) trait CursorStore:
-    PageStore + ShardStore + ParkStore + fmt::Debug + Send + Sync + 'static
+    PageStore
+    + EntryStore
+    + ShardStore
+    + SuspectStore
+    + ParkStore
+    + OrderStore
+    + OnceStore
+    + fmt::Debug
+    + Send
+    + Sync
+    + 'static
 {
     /// Where a subscription stands; `None` before it has begun.
     async fn find(&self, subscription: &Subscription) -> Result<Option<Place>, StoreError>;
@@ -69,19 +87,10 @@ pub(crate) trait CursorStore:
     /// Notes the address at which a subscription's feed is read now.
     async fn set_url(&self, subscription: &Subscription, url: &str) -> Result<(), StoreError>;
 
-    /// Which of these entries have been handled, and when they were last changed then, as far as
-    /// that is known.
+    /// Which of these entries are known: found, or taken as handled; and when they were last changed
+    /// then, as far as that is known.
     async fn seen(&self, subscription: &Subscription, entries: &[&str])
     -> Result<Seen, StoreError>;
-
-    /// Forgets entries that are not in the document that has just been handled whole, but not the
-    /// `keep` of them that were in it most recently: a document may lose entries for a while.
-    async fn forget_others(
-        &self,
-        subscription: &Subscription,
-        document: &[&str],
-        keep: u32,
-    ) -> Result<(), StoreError>;
 
     /// Every subscription, and where it stands, by group and address.
     async fn list(&self) -> Result<Vec<Kept>, StoreError>;
@@ -103,8 +112,8 @@ pub(crate) trait CursorStore:
     async fn close(&self);
 }
 
-/// Entries that have been handled, by their ids, and when they were last changed then, as far as
-/// that is known.
+/// Entries that are known, by their ids, and when they were last changed then, as far as that is
+/// known.
 pub(crate) type Seen = HashMap<String, Option<DateTime<Utc>>>;
 
 /// Whose cursor it is.
@@ -138,8 +147,6 @@ pub struct Advance {
     pub(crate) subscription: Subscription,
     /// Where they go, each shard once.
     pub(crate) moves: Vec<Move>,
-    /// The entries of a document of other software that were handled on the way.
-    pub(crate) seen: Vec<SeenEntry>,
     /// What the cursors pass that waits behind parked events, each of a shard that moves.
     pub(crate) followers: Vec<Follower>,
 }
@@ -147,12 +154,7 @@ pub struct Advance {
 impl Advance {
     /// One cursor moves, and nothing else.
     fn of(subscription: &Subscription, to: &Move) -> Self {
-        Self {
-            subscription: subscription.clone(),
-            moves: vec![to.clone()],
-            seen: Vec::new(),
-            followers: Vec::new(),
-        }
+        Self { subscription: subscription.clone(), moves: vec![to.clone()], followers: Vec::new() }
     }
 }
 
@@ -160,13 +162,13 @@ impl Advance {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Place {
     /// The life of the feed in which the position counts; `None` for a document of other
-    /// software, where it is the number of entries handled.
+    /// software, whose entries are numbered as they are found.
     pub(crate) incarnation: Option<Incarnation>,
     /// The last position passed.
     pub(crate) position: Position,
     /// The last event read, which may lie before the position where events are filtered.
     pub(crate) last: Option<LastEvent>,
-    /// Those of the last document that has been handled whole.
+    /// Those of the last document of which all entries were found.
     pub(crate) validators: Validators,
 }
 

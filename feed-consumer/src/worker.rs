@@ -12,9 +12,14 @@
 //! - [`feeding`]: who reads for which shard
 //! - [`listening`]: what readers say
 //! - [`holding`]: which shards it holds
-//! - [`handling`]: what becomes of events that were handled, or not
+//! - [`obeying`]: what people order for all of its shards, or some
+//! - [`handling`]: events are taken in hand, and what becomes of them
+//! - [`failing`]: what becomes of those that were not handled
+//! - [`suspicion`]: what may have ended another worker is handled alone
+//! - [`outage`]: when most events fail
 //! - [`parking`]: events that are set aside, and what becomes of them
 //! - [`reviving`]: they are taken up again
+//! - [`repairing`]: a repair hook is asked about them
 //! - [`requests`]: what people ask to be done with them
 //! - [`shelf`]: what is parked of a shard
 //! - [`storing`]: cursors move, and shards are given back
@@ -25,27 +30,31 @@
 //! - [`shutdown`]: when to end, and when at the latest
 
 mod error;
+mod failing;
 mod feeding;
 mod handling;
 mod holding;
 mod lane;
 mod lanes;
 mod listening;
+mod obeying;
+mod outage;
 mod parking;
 mod pending;
 mod progress;
+mod repairing;
 mod report;
 mod requests;
 mod reviving;
 mod shelf;
 mod shutdown;
 mod storing;
+mod suspicion;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use feed_protocol::Position;
 use futures_util::future::{FusedFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, watch};
@@ -55,12 +64,17 @@ use tracing::warn;
 use self::feeding::Feeding;
 use self::handling::Done;
 use self::lanes::Lanes;
-use self::listening::DocumentInHand;
+use self::outage::Outcomes;
+use self::repairing::Repairing;
 use self::report::Reporting;
 use self::storing::Storing;
+use self::suspicion::Hall;
 use crate::cursor::Window;
 use crate::handler::Work;
+use crate::handler::once::Noting;
+use crate::handler::repair::Repair;
 use crate::lease::Leases;
+use crate::reading::feed::FeedNews;
 use crate::reading::{News, Pace, ReadingEnded, Sources};
 use crate::schedule::failures::{Failures, Patience};
 use crate::shard::ShardCount;
@@ -72,11 +86,11 @@ pub use error::ConsumerError;
 pub use parking::{InvalidOnExhausted, OnExhausted};
 pub use progress::{Ended, Progress, Summary};
 pub(crate) use report::seconds;
-pub use report::{ReadingFailure, Retrying, WorkerReport};
+pub use report::{ReadingFailure, RestReason, Resting, Retrying, WorkerReport};
 pub(crate) use shutdown::Shutdown;
 
 /// What a worker hears of a reader.
-pub(crate) type NewsReceiver = mpsc::Receiver<Result<News, ReadingEnded>>;
+pub(crate) type NewsReceiver = mpsc::Receiver<Result<News<FeedNews>, ReadingEnded>>;
 
 /// How many portions are begun before the worker looks at anything else.
 const BURST: usize = 256;
@@ -98,6 +112,12 @@ pub(crate) struct Manner {
     pub(crate) on_exhausted: OnExhausted,
     /// After how long a parked event is taken up again, one after the other.
     pub(crate) parked_retries: Arc<[Duration]>,
+    /// How many events of a shard may wait behind parked ones; when more would, it pauses.
+    pub(crate) most_behind: u64,
+    /// After how many attempts that ended the worker an event is set aside.
+    pub(crate) deadly_after: u32,
+    /// What may mend parked events.
+    pub(crate) repair: Option<Repair>,
     /// How failures of the database are met.
     pub(crate) patience: Patience,
 }
@@ -111,9 +131,9 @@ pub(crate) struct Task {
     pub(crate) leases: Leases,
     pub(crate) sources: Sources,
     pub(crate) pace: Pace,
-    /// Where the subscription stands, and where the feed ended when it was opened.
-    pub(crate) position: Position,
-    pub(crate) head: Position,
+    /// Where the subscription stands, where the feed ended when it was opened, and what this run
+    /// has done before.
+    pub(crate) now: Progress,
 }
 
 /// Handles the events of one subscription.
@@ -125,21 +145,27 @@ pub(crate) struct Worker<'a, W: Work, S> {
     until_idle: bool,
     store: Arc<dyn CursorStore>,
     subscription: Subscription,
+    /// Where handlers note what they have done once.
+    noting: Option<Arc<Noting>>,
     shards: ShardCount,
     leases: Leases,
     /// Failures of the database to hear of us.
     unheard: Failures,
     lanes: Lanes,
     feeding: Feeding,
-    /// A document of other software of which entries wait or are in hand.
-    document: Option<DocumentInHand>,
     /// Why reading has ended: all that waits is handled before that is said.
     reading_ended: Option<ReadingEnded>,
     /// Since when events wait to be handled together.
     waiting_since: Option<Instant>,
+    /// What became of events of late.
+    outcomes: Outcomes,
+    hall: Hall,
+    /// An event is in hand beside which there must be nothing.
+    is_alone_in_hand: bool,
     /// Portions that were done while the worker waited for something else.
     finished: VecDeque<Done>,
     storing: Storing,
+    repairing: Option<Repairing>,
     reporting: Reporting,
     now: Progress,
     progress: watch::Sender<Progress>,
@@ -167,10 +193,13 @@ where
         progress: watch::Sender<Progress>,
         shutdown: Shutdown<'a, S>,
     ) -> Self {
-        let Task { store, subscription, shards, leases, sources, pace, position, head } = task;
+        let Task { store, subscription, shards, leases, sources, pace, now } = task;
         let (patience, window) = (manner.patience, manner.window.events);
-        let now = Progress { position, head: head.max(position), ..Progress::default() };
         progress.send_replace(now);
+        let noting = Noting { store: Arc::clone(&store), subscription: subscription.clone() };
+        let repairing = manner.repair.clone().map(|repair| {
+            Repairing::start(repair, Arc::clone(&store), subscription.clone(), patience)
+        });
         Self {
             work,
             transactions,
@@ -178,17 +207,21 @@ where
             until_idle: pace.until_idle,
             store,
             subscription,
+            noting: (!W::IS_TRANSACTIONAL).then(|| Arc::new(noting)),
             shards,
             leases,
             unheard: Failures::new(patience),
             lanes: Lanes::new(shards, window),
             reporting: Reporting::new(&pace),
             feeding: Feeding::new(sources, pace),
-            document: None,
             reading_ended: None,
             waiting_since: None,
+            outcomes: Outcomes::default(),
+            hall: Hall::of_process(),
+            is_alone_in_hand: false,
             finished: VecDeque::new(),
             storing: Storing::new(patience),
+            repairing,
             now,
             progress,
             shutdown,
@@ -202,20 +235,25 @@ where
     pub(crate) async fn run(mut self) -> Result<Summary, ConsumerError> {
         let mut flight = FuturesUnordered::new();
         let (work, transactions) = (self.work, Arc::clone(&self.transactions));
-        let begin = |started| handling::carry_out(work, Arc::clone(&transactions), started);
+        let hall = self.hall.clone();
+        let begin =
+            |started| handling::carry_out(work, Arc::clone(&transactions), hall.clone(), started);
         let ended = self.work_on(&mut flight, begin).await;
         self.leases.stop_acquiring();
         self.finish_in_hand(&mut flight).await;
         let stored = match &ended {
             // What cannot be flushed is not handled, and what cannot be stored was tried already.
             Err(ConsumerError::Flush { .. } | ConsumerError::Store(_)) => Ok(Next::GoOn),
-            _ => self.store(&mut flight).await,
+            _ => self.store_last(&mut flight).await,
         };
         let position = self.lanes.iter().map(|lane| lane.stored.position).min();
         let position = position.unwrap_or(self.now.position);
         let parked: usize = self.lanes.iter().map(|lane| lane.shelf.len()).sum();
         if parked > 0 {
             warn!(parked, "events are parked: see `feed-consumer parked list`");
+        }
+        if let Some(repairing) = self.repairing.take() {
+            repairing.end().await;
         }
         // Tells the others at once; otherwise they find out when the leases end.
         if let Err(error) = self.leases.leave().await {
@@ -229,6 +267,17 @@ where
         };
         let Progress { handled, passed_over, .. } = self.now;
         Ok(Summary { handled, passed_over, position, ended })
+    }
+
+    /// Stores what was done, at the end.
+    async fn store_last<F: Future<Output = Done>>(
+        &mut self,
+        flight: &mut FuturesUnordered<F>,
+    ) -> Result<Next, ConsumerError> {
+        match self.store(flight).await? {
+            Next::GoOn => self.clear_suspects(flight).await,
+            end @ Next::End(_) => Ok(end),
+        }
     }
 
     async fn work_on<F: Future<Output = Done>>(
@@ -254,7 +303,7 @@ where
                 {
                     return Ok(ended);
                 }
-                let Some(started) = self.start() else { break };
+                let Some(started) = self.start(flight.is_empty()) else { break };
                 begun += 1;
                 if let Some(started) = started {
                     flight.push(begin(started));
@@ -290,12 +339,8 @@ where
                     }
                 }
                 Some(done) = flight.next() => self.finished.push_back(done),
-                said = self.feeding.next(&self.lanes),
-                    if self.document.is_none() && self.reading_ended.is_none() =>
-                {
-                    if let Next::End(ended) = self.hear(flight, said).await? {
-                        return Ok(ended);
-                    }
+                said = self.feeding.next(&self.lanes), if self.reading_ended.is_none() => {
+                    self.hear(said);
                 }
                 () = until(self.storing.deadline(self.manner.window)) => {
                     if let Next::End(ended) = self.store(flight).await? {
@@ -320,7 +365,7 @@ where
         {
             return Ok(end);
         }
-        if let end @ Next::End(_) = self.finish_document(flight).await? {
+        if let end @ Next::End(_) = self.clear_suspects(flight).await? {
             return Ok(end);
         }
         self.feeding.regulate(&mut self.lanes);
@@ -334,7 +379,7 @@ where
         if is_all_done && let Some(ended) = self.reading_ended.take() {
             return Err(ended.into());
         }
-        if is_all_done && self.until_idle && self.document.is_none() && self.is_group_idle() {
+        if is_all_done && self.until_idle && !self.waits_for_repair() && self.is_group_idle() {
             return Ok(Next::End(Ended::Idle));
         }
         Ok(Next::GoOn)
@@ -344,7 +389,7 @@ where
     fn is_group_idle(&self) -> bool {
         let is_fed = |lane: &lane::Lane| lane.fed_by != feeding::FedBy::Nobody;
         let others = self.leases.others_lowest();
-        // How much a document holds that another worker has, nobody else can tell.
+        // How much a document holds that another worker gathers, one without shards cannot tell.
         if self.feeding.reads_document() && self.lanes.is_empty() {
             return false;
         }

@@ -5,9 +5,12 @@
 //! - [`run`]: the settings of one subscription
 //! - [`forward`]: how to forward
 //! - [`cursor`]: which cursor, and where to
+//! - [`orders`]: which shards pause, and how many there are to be
 //! - [`status`]: which subscriptions, and how they are shown
 //! - [`group`]: how workers share a subscription
 //! - [`parked`]: which parked events, and what is to be done with them
+//! - [`time`]: lengths of time
+//! - [`repair`]: what may mend parked events
 //! - [`environment`]: variables that look like settings and are none
 //! - [`help`]: texts of the help that are longer than a line
 
@@ -17,9 +20,12 @@ pub(super) mod environment;
 pub(super) mod forward;
 pub(super) mod group;
 mod help;
+pub(super) mod orders;
 pub(super) mod parked;
+pub(super) mod repair;
 pub(super) mod run;
 pub(super) mod status;
+mod time;
 
 use std::path::PathBuf;
 
@@ -27,6 +33,7 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::Targets;
 
 use self::cursor::CursorCommand;
+use self::orders::{PauseArgs, ReshardArgs, ResumeArgs};
 use self::parked::ParkedCommand;
 use self::run::RunArgs;
 use self::status::StatusArgs;
@@ -91,6 +98,15 @@ pub(super) enum Command {
     /// Show how subscriptions and their workers are doing: lag, rate, who holds what, what fails
     #[command(after_help = help::STATUS)]
     Status(Box<StatusArgs>),
+    /// Pause a subscription, or some of its shards, until they are resumed
+    #[command(after_help = help::PAUSE)]
+    Pause(PauseArgs),
+    /// Let a paused subscription, or some of its shards, go on
+    #[command(after_help = help::RESUME)]
+    Resume(ResumeArgs),
+    /// Cut a subscription into another number of shards
+    #[command(after_help = help::RESHARD)]
+    Reshard(ReshardArgs),
     /// Tell what a consumer may rely on of a feed, ours or any other Atom feed
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(DoctorArgs),
@@ -153,8 +169,9 @@ mod tests {
     fn what_is_wrong_is_said_in_one_line_that_names_the_key_and_the_remedy() {
         for (args, says) in [
             (&["run", "--schedule", "5s"][..], ["--schedule", "such as 'every:5s'"]),
-            (&["run", "--from", "end"], ["--from", "'beginning' or 'now'"]),
+            (&["run", "--from", "end"], ["--from", "'beginning', 'now'"]),
             (&["run", "--give-up-after", "soon"], ["--give-up-after", "such as '10m'"]),
+            (&["run", "--deadline", "0s"], ["--deadline", "such as '30s'"]),
             (&["run", "--forward-timeout", "0s"], ["--forward-timeout", "such as '30s'"]),
             (&["run", "--shards", "0"], ["--shards", "from 1 (total order) to 4096"]),
             (&["run", "--lease", "soon"], ["--lease", "such as '15s'"]),
@@ -166,6 +183,10 @@ mod tests {
             (&["parked", "discard", "7"], ["--reason", "required"]),
             (&["parked", "edit", "7"], ["--data", "--event"]),
             (&["parked", "list", "--older-than", "old"], ["--older-than", "such as '1h'"]),
+            (&["pause", "--shard", "one"], ["--shard", "invalid digit"]),
+            (&["reshard"], ["COUNT", "required"]),
+            (&["reshard", "0"], ["COUNT", "from 1 (total order) to 4096"]),
+            (&["reshard", "8", "--wait", "long"], ["--wait", "such as '5m'"]),
             (&["status", "--watch=soon"], ["--watch", "such as '2s'"]),
             (&["status", "--watch=1ms"], ["--watch", "'100ms' or more"]),
             (&["rum"], ["rum", "run"]),

@@ -78,6 +78,16 @@ async fn carry_out(
     if planned.to() == Some(cursor.position()) && !planned.changes_incarnation() {
         return say(&format!("{plan}\nNothing to do.\n"));
     }
+    if !confirmed(&plan, yes)? {
+        return say("Nothing was changed.\n");
+    }
+    cursors.make(planned).await?;
+    cursors.close().await;
+    say(&format!("{done}\n"))
+}
+
+/// Says what will be done, and asks whether it shall be, unless that is known.
+pub(super) fn confirmed(plan: &str, yes: bool) -> Result<bool, Failed> {
     if !yes && !std::io::stdin().is_terminal() {
         return Err(Failed::Usage(format!(
             "there is no terminal to ask on, and nothing was changed; say --yes if this is what you \
@@ -86,12 +96,7 @@ async fn carry_out(
         )));
     }
     say(&format!("{plan}\n"))?;
-    if !yes && !is_confirmed()? {
-        return say("Nothing was changed.\n");
-    }
-    cursors.make(planned).await?;
-    cursors.close().await;
-    say(&format!("{done}\n"))
+    Ok(yes || is_confirmed()?)
 }
 
 /// Asks on the terminal.

@@ -29,6 +29,8 @@ pub(super) enum Failed {
         /// Of so many.
         all: usize,
     },
+    /// What was asked for is not done yet, or not any more.
+    Unfinished(String),
     /// One of several subscriptions failed.
     Of {
         /// Its name.
@@ -76,7 +78,10 @@ impl Failed {
         match self {
             Self::CommandLine(_) | Self::Usage(_) => 2,
             Self::Subscription(error) => match &**error {
-                ConsumerError::Store(StoreError::Setup { .. }) => 2,
+                ConsumerError::Store(StoreError::Setup { .. })
+                | ConsumerError::Shards { .. }
+                | ConsumerError::StartBeyondHead { .. }
+                | ConsumerError::WithoutPositions { .. } => 2,
                 ConsumerError::Handler { .. } => 3,
                 _ => 1,
             },
@@ -84,6 +89,8 @@ impl Failed {
                 CursorsError::Config(_)
                 | CursorsError::Store(StoreError::Setup { .. })
                 | CursorsError::Unknown { .. }
+                | CursorsError::NoShard { .. }
+                | CursorsError::NotCut { .. }
                 | CursorsError::BeyondHead { .. }
                 | CursorsError::WithoutPositions { .. } => 2,
                 _ => 1,
@@ -92,7 +99,7 @@ impl Failed {
                 ParkedError::Store(_) | ParkedError::Conflict { .. } => 1,
                 _ => 2,
             },
-            Self::NotDone { .. } => 1,
+            Self::NotDone { .. } | Self::Unfinished(_) => 1,
             Self::Of { failed, .. } => failed.code(),
             Self::Signals(_) | Self::Output(_) | Self::Interrupted | Self::Examined => 1,
             Self::Unread(_) => 4,
@@ -113,7 +120,7 @@ impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CommandLine(error) => f.write_str(&one_line(&error.render().to_string())),
-            Self::Usage(message) => f.write_str(message),
+            Self::Usage(message) | Self::Unfinished(message) => f.write_str(message),
             Self::Subscription(error) => {
                 if let ConsumerError::Store(StoreError::Setup { .. }) = &**error {
                     f.write_str("--database (FEED_CONSUMER_DATABASE): ")?;

@@ -10,13 +10,14 @@ mod ask;
 mod list;
 mod show;
 
-use feed_consumer::{Cursors, KeptCursor, ParkedEvents, ParkedFilter};
+use feed_consumer::{KeptCursor, ParkedEvents, ParkedFilter};
 use feed_protocol::Event;
 
 use super::args::PlaceArgs;
 use super::args::parked::{FilterArgs, OfArgs, ParkedCommand};
 use super::exit::Failed;
 use super::settings;
+use super::which::{self, Found};
 
 /// How many parked events are read at a time.
 const PAGE: u32 = 200;
@@ -37,48 +38,16 @@ pub(super) async fn run(command: ParkedCommand, place: &PlaceArgs) -> Result<(),
     }
 }
 
-/// The subscriptions of these databases to which this applies.
-async fn subscriptions(
-    databases: &[String],
-    group: Option<&str>,
-    feed: Option<&str>,
-) -> Result<Vec<(KeptCursor, ParkedEvents)>, Failed> {
-    let mut found = Vec::new();
-    for database in databases {
-        let cursors = Cursors::open(database).await?;
-        let wanted = cursors.list().await?.into_iter().filter(|it| {
-            group.is_none_or(|group| group == it.group()) && feed.is_none_or(|feed| it.is_of(feed))
-        });
-        found.extend(wanted.map(|cursor| {
-            let parked = cursors.parked(&cursor);
-            (cursor, parked)
-        }));
-    }
-    Ok(found)
-}
-
 /// The one subscription that is meant.
 async fn subscription(
     databases: &[String],
     of: &OfArgs,
 ) -> Result<(KeptCursor, ParkedEvents), Failed> {
     let (group, feed) = (of.group.as_deref(), of.feed.as_deref());
-    let mut found = subscriptions(databases, group, feed).await?;
-    match (found.pop(), &found[..]) {
-        (Some(one), []) => Ok(one),
-        (None, _) => Err(Failed::Usage(format!(
-            "there is no such subscription in {}: `feed-consumer cursor show` lists them",
-            databases.join(", ")
-        ))),
-        (Some(last), others) => {
-            let all = others.iter().chain([&last]);
-            let names = all.map(|(cursor, _)| format!("{} in {}", cursor.group(), cursor.url()));
-            Err(Failed::Usage(format!(
-                "several subscriptions could be meant ({}): name one with --group and --feed",
-                names.collect::<Vec<_>>().join(", ")
-            )))
-        }
-    }
+    let Found { cursors, cursor } =
+        which::one(databases, group, feed, "--group and --feed").await?;
+    let parked = cursors.parked(&cursor);
+    Ok((cursor, parked))
 }
 
 impl FilterArgs {
@@ -105,6 +74,6 @@ fn line(event: &Event) -> String {
 }
 
 /// Text of others, as a terminal can show it.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|it| if it.is_control() { '\u{fffd}' } else { it }).collect()
 }

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use feed_consumer::{
     Consumer, ConsumerBuilder, ConsumerError, Ended, Exec, ForwardCounts, Handler, Print, Progress,
-    Summary, Window,
+    RepairCommand, Summary, Window,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -108,7 +108,10 @@ pub(super) fn prepare(
         updates,
         vanished,
         max_pages,
+        deadline,
         on_exhausted,
+        repair,
+        repair_deadline,
         shards,
         workers,
         concurrency,
@@ -122,6 +125,7 @@ pub(super) fn prepare(
         .start(from)
         .schedule(schedule)
         .until_idle(until_idle)
+        .deadline(deadline)
         .on_exhausted(on_exhausted)
         .workers(workers)
         .concurrency(concurrency.into())
@@ -142,6 +146,14 @@ pub(super) fn prepare(
     };
     let builder = match give_up_after {
         Some(limit) => builder.give_up_after(limit.0),
+        None => builder,
+    };
+    let builder = match repair.map(RepairCommand::new) {
+        Some(command) => builder.repair(async move |parked| command.repair(parked).await),
+        None => builder,
+    };
+    let builder = match repair_deadline {
+        Some(limit) => builder.repair_deadline(limit),
         None => builder,
     };
     match sink {

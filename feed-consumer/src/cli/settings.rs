@@ -40,7 +40,12 @@ pub(super) struct Subscription {
     pub(super) updates: Updates,
     pub(super) vanished: Vanished,
     pub(super) max_pages: Option<u32>,
+    /// How long a handling may take.
+    pub(super) deadline: Option<Duration>,
     pub(super) on_exhausted: OnExhausted,
+    /// A command that may mend parked events.
+    pub(super) repair: Option<String>,
+    pub(super) repair_deadline: Option<Duration>,
     pub(super) shards: Option<ShardCount>,
     pub(super) workers: u16,
     pub(super) concurrency: u16,

@@ -10,6 +10,7 @@ use super::Start;
 use crate::reading::client::Client;
 use crate::reading::document::settings::DocumentSettings;
 use crate::reading::document::{DocumentPlace, FirstAnswer, as_seen, older};
+use crate::reading::entries::EntrySource;
 use crate::reading::error::Discontinuity;
 use crate::reading::feed::FeedReader;
 use crate::reading::interest::Interest;
@@ -54,7 +55,7 @@ struct Stand {
     position: Position,
     /// The last event of all.
     last: Option<LastEvent>,
-    /// Those of the last document that was handled whole.
+    /// Those of the last document of which all entries were found.
     validators: Validators,
 }
 
@@ -74,9 +75,9 @@ impl Beginning<'_> {
         let opened = self.open(document.as_ref().map(|it| &it.validators)).await?;
         match (opened, known_feed, document) {
             (Opened::NotModified(headers), Some(feed), Some(stand)) => {
-                info!(feed, "the document has not changed since it was handled");
+                info!(feed, "the document has not changed since it was read");
                 let opened = FirstAnswer::NotModified(stand.validators.clone(), headers);
-                Ok(self.begun_document(self.subscription(&feed), stand, opened))
+                self.begun_document(self.subscription(&feed), stand, opened).await
             }
             (Opened::Feed(feed), known_feed, _) => self.begin_feed(feed, known_feed).await,
             (Opened::Document(document), known_feed, _) => {
@@ -143,10 +144,7 @@ impl Beginning<'_> {
                 stand
             }
             None => {
-                let position = match self.start {
-                    Start::Beginning => Position::ZERO,
-                    Start::Now => head,
-                };
+                let position = self.first_position(&feed).await?;
                 info!(feed = feed.id, %position, %head, "a new subscription");
                 let mut place = Place {
                     incarnation: Some(present.clone()),
@@ -166,6 +164,28 @@ impl Beginning<'_> {
         Ok(Begun { subscription, shards, position, sources, head })
     }
 
+    /// The position after which a new subscription begins.
+    async fn first_position(&self, feed: &OpenFeed) -> Result<Position, ConsumerError> {
+        let head = feed.head;
+        match self.start {
+            Start::Beginning => Ok(Position::ZERO),
+            Start::Now => Ok(head),
+            Start::Position(start) if start > head => {
+                Err(ConsumerError::StartBeyondHead { url: self.url.to_string(), start, head })
+            }
+            Start::Position(start) => Ok(start),
+            Start::Time(time) => {
+                let mut tries = Tries::new(self.patience);
+                loop {
+                    let result = feed.position_at(self.client, time).await;
+                    if let Some(position) = tries.settle(result).await? {
+                        return Ok(position);
+                    }
+                }
+            }
+        }
+    }
+
     /// Makes sure that the last event of all shards is still what it was.
     async fn verify(&self, reader: &mut FeedReader) -> Result<(), ReadingEnded> {
         let mut tries = Tries::new(self.patience);
@@ -180,25 +200,18 @@ impl Beginning<'_> {
     /// Where the shards of a subscription stand that has begun. They are made now if it has none.
     async fn stand(&self, subscription: &Subscription) -> Result<Stand, ConsumerError> {
         let place = self.store.find(subscription).await?;
-        let is_feed = place.is_some_and(|place| place.incarnation.is_some());
-        let wanted = self.shards.filter(|_| is_feed);
-        let count = match wanted {
-            Some(count) => count,
-            None if is_feed => ShardCount::default(),
-            // Its entries have no order but that in which they were found.
-            None => ShardCount::ONE,
-        };
+        let validators = place.map(|place| place.validators).unwrap_or_default();
+        let count = self.shards.unwrap_or_default();
         let mut found = self.store.shards(subscription).await?;
         if found.is_empty() {
             self.store.cut(subscription, count).await?;
             found = self.store.shards(subscription).await?;
         }
         let shards = u16::try_from(found.len()).ok().and_then(ShardCount::new).unwrap_or(count);
-        if let Some(wanted) = wanted.filter(|wanted| *wanted != shards) {
+        if let Some(wanted) = self.shards.filter(|wanted| *wanted != shards) {
             return Err(ConsumerError::Shards { group: self.group.to_owned(), shards, wanted });
         }
         let position = found.iter().map(|shard| shard.place.position).min().unwrap_or_default();
-        let validators = found.first().map(|it| it.place.validators.clone()).unwrap_or_default();
         let lasts = found.into_iter().filter_map(|shard| shard.place.last);
         let last = lasts.max_by_key(|last| last.position);
         Ok(Stand { shards, position, last, validators })
@@ -240,18 +253,22 @@ impl Beginning<'_> {
                 return Err(Discontinuity::OtherKind { url, positions: false }.into());
             }
             None => {
-                info!(feed, "a new subscription to a document without positions");
                 let (seen, page) = match self.start {
                     Start::Beginning => (Vec::new(), None),
                     Start::Now => (as_seen(&document), self.archive_before(&document)),
+                    Start::Position(_) | Start::Time(_) => {
+                        let url = self.url.to_string();
+                        return Err(ConsumerError::WithoutPositions { url });
+                    }
                 };
+                info!(feed, "a new subscription to a document without positions");
                 self.store_beginning(&subscription, Place::default(), &seen, page.as_slice())
                     .await?;
             }
         }
         let stand = self.stand(&subscription).await?;
         let opened = FirstAnswer::Document(Box::new(document));
-        Ok(self.begun_document(subscription, stand, opened))
+        self.begun_document(subscription, stand, opened).await
     }
 
     /// The newest archive of a document, as if it had been handled.
@@ -263,12 +280,12 @@ impl Beginning<'_> {
         Some(page).filter(|page| page.kind == PageKind::Archive)
     }
 
-    fn begun_document(
+    async fn begun_document(
         &self,
         subscription: Subscription,
         stand: Stand,
         opened: FirstAnswer,
-    ) -> Begun {
+    ) -> Result<Begun, ConsumerError> {
         let document = DocumentPlace {
             client: self.client.clone(),
             url: self.url.clone(),
@@ -276,9 +293,10 @@ impl Beginning<'_> {
             subscription: subscription.clone(),
             settings: self.documents,
         };
-        let sources = Sources::Document { place: Box::new(document), opened: Some(opened) };
+        let (source, head) = EntrySource::new(document, opened).await?;
+        let sources = Sources::Entries(Box::new(source));
         let Stand { shards, position, .. } = stand;
-        Begun { subscription, shards, position, sources, head: position }
+        Ok(Begun { subscription, shards, position, sources, head })
     }
 
     /// Where the subscription stands in the feed that is at the address now. Another feed must

@@ -3,9 +3,13 @@
 //! # Layout
 //!
 //! - [`moving`]: where to, and what that means for events
+//! - [`error`]: why a cursor could not be looked at, or moved
+//! - [`orders`]: pauses, and another number of shards
 //! - [`status`]: how a subscription and its workers are doing
 
+mod error;
 mod moving;
+mod orders;
 mod status;
 
 use std::sync::Arc;
@@ -26,8 +30,10 @@ use crate::store::location::CursorDatabase;
 use crate::store::shards::Shard;
 use crate::store::{CursorStore, Kept, StoreError};
 
-pub use moving::{InvalidMoveTo, MoveTo, PlannedMove};
-pub use status::{ShardStatus, Status, WorkerStatus};
+pub use crate::store::orders::Resharding;
+pub use error::CursorsError;
+pub use moving::PlannedMove;
+pub use status::{LagSince, PausedShard, ReshardStatus, ShardStatus, Status, WorkerStatus};
 
 /// How long a feed may take to say where it ends.
 const LOOK: Duration = Duration::from_secs(10);
@@ -35,7 +41,7 @@ const LOOK: Duration = Duration::from_secs(10);
 /// The cursors of a database, to look at and to move by hand.
 ///
 /// A cursor is not moved while a worker has leases on it: stop its workers first.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Cursors {
     store: Arc<dyn CursorStore>,
 }
@@ -48,61 +54,6 @@ pub struct KeptCursor {
     /// Where to read the feed.
     url: Option<Url>,
     http: HttpOptions,
-}
-
-/// Why a cursor could not be looked at, or moved.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CursorsError {
-    /// The name of the database is none.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// There is no such cursor.
-    #[error("the group {group:?} has no cursor in {feed}; {known}")]
-    Unknown {
-        /// The group.
-        group: String,
-        /// The feed, as it was named.
-        feed: String,
-        /// What there is.
-        known: String,
-    },
-    /// The feed did not say where it ends.
-    #[error("the feed cannot be read")]
-    Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The feed is not the one in which the cursor counts.
-    #[error(transparent)]
-    Discontinuity(Discontinuity),
-    /// The feed has no positions to which a cursor could move.
-    #[error(
-        "{url} is a document without positions: reset the cursor, and the next start begins where \
-         its --from says"
-    )]
-    WithoutPositions {
-        /// Its address.
-        url: String,
-    },
-    /// The feed ends before that place.
-    #[error("the feed ends at position {head}: name a position from 0 to {head}")]
-    BeyondHead {
-        /// Where the feed ends.
-        head: Position,
-    },
-    /// Workers have leases on it.
-    #[error(
-        "{workers} handles its events now: stop it and try again, or wait until its lease ends if \
-         it cannot be reached"
-    )]
-    Held {
-        /// Which, by machine and process.
-        workers: String,
-    },
-    /// The cursor has moved since it was looked at.
-    #[error("the cursor has moved meanwhile, and was left alone: stop the consumer, and try again")]
-    MovedMeanwhile,
 }
 
 impl Cursors {

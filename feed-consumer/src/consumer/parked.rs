@@ -7,14 +7,11 @@
 mod asking;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use chrono::{DateTime, Utc};
-use feed_protocol::{Event, InvalidEvent, Position, Recorded};
+use feed_protocol::Position;
 
-use crate::shard::ShardNumber;
-use crate::store::parking::{Parked, ParkedDeed, ParkedFilter, RequestId};
+use crate::handler::ParkedEvent;
+use crate::store::parking::{ParkedDeed, ParkedFilter, RequestId};
 use crate::store::{CursorStore, StoreError, Subscription};
 
 pub use asking::{Asked, Outcome, ParkedError};
@@ -32,10 +29,6 @@ pub struct ParkedEvents {
     store: Arc<dyn CursorStore>,
     subscription: Subscription,
 }
-
-/// An event that is set aside: everything that is needed to handle it later, or to understand it.
-#[derive(Debug, Clone)]
-pub struct ParkedEvent(Parked);
 
 impl ParkedEvents {
     pub(super) fn new(store: Arc<dyn CursorStore>, subscription: Subscription) -> Self {
@@ -56,7 +49,7 @@ impl ParkedEvents {
     ) -> Result<Vec<ParkedEvent>, StoreError> {
         let filter = ParkedFilter { after, most, ..filter.clone() };
         let parked = self.store.list_parked(&self.subscription, &filter).await?;
-        Ok(parked.into_iter().map(ParkedEvent).collect())
+        Ok(parked.into_iter().map(ParkedEvent::new).collect())
     }
 
     /// The event that is parked from this position; `None` if none is.
@@ -65,7 +58,21 @@ impl ParkedEvents {
     ///
     /// When the database fails.
     pub async fn find(&self, position: Position) -> Result<Option<ParkedEvent>, StoreError> {
-        Ok(self.store.parked(&self.subscription, position).await?.map(ParkedEvent))
+        Ok(self.store.parked(&self.subscription, position).await?.map(ParkedEvent::new))
+    }
+
+    /// The head of the subject of an event that waits behind a parked one, by the event's position:
+    /// the parked event or, once that is resolved, the first of those that waited behind it. `None`
+    /// for an event that does not wait.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn head_of_follower(
+        &self,
+        position: Position,
+    ) -> Result<Option<Position>, StoreError> {
+        self.store.head_of_follower(&self.subscription, position).await
     }
 
     /// What was done with the event of a position, and by whom, the oldest first. It stays when the
@@ -92,85 +99,6 @@ impl ParkedEvents {
         after: RequestId,
     ) -> Result<Vec<ParkedDeed>, StoreError> {
         self.store.record(&self.subscription, Some(position), after, LINES).await
-    }
-}
-
-impl ParkedEvent {
-    /// Its place in the feed.
-    #[must_use]
-    pub fn position(&self) -> Position {
-        self.0.recorded.position
-    }
-
-    /// Its shard.
-    #[must_use]
-    pub fn shard(&self) -> ShardNumber {
-        self.0.shard
-    }
-
-    /// The event and its place, as the feed has it.
-    #[must_use]
-    pub fn original(&self) -> &Recorded {
-        &self.0.recorded
-    }
-
-    /// The event as it was edited, if it was.
-    #[must_use]
-    pub fn edited(&self) -> Option<&Event> {
-        self.0.edited.as_ref()
-    }
-
-    /// The event as it is handled: edited, if it was.
-    #[must_use]
-    pub fn event(&self) -> &Event {
-        self.edited().unwrap_or(&self.0.recorded.event)
-    }
-
-    /// The event with other data, to be [edited](ParkedEvents::edit) so.
-    ///
-    /// # Errors
-    ///
-    /// When the data is not of the event's media type, where that is JSON.
-    pub fn with_data(&self, data: impl Into<Bytes>) -> Result<Event, InvalidEvent> {
-        let mut parts = self.event().clone().into_parts();
-        parts.data = Some(data.into());
-        Event::new(parts)
-    }
-
-    /// Why it failed last, a cause a line.
-    #[must_use]
-    pub fn error(&self) -> &str {
-        &self.0.error
-    }
-
-    /// How often it was tried.
-    #[must_use]
-    pub fn attempts(&self) -> u32 {
-        self.0.attempts
-    }
-
-    /// How often it was taken up again since it was parked.
-    #[must_use]
-    pub fn retries(&self) -> u32 {
-        self.0.retries
-    }
-
-    /// When it was parked, by the database's clock.
-    #[must_use]
-    pub fn parked(&self) -> DateTime<Utc> {
-        self.0.parked
-    }
-
-    /// How long until it is taken up again, zero if that is due; `None` if it waits for a person.
-    #[must_use]
-    pub fn due(&self) -> Option<Duration> {
-        self.0.due
-    }
-
-    /// How many events of its subject wait behind it.
-    #[must_use]
-    pub fn followers(&self) -> u64 {
-        self.0.followers
     }
 }
 

@@ -3,13 +3,18 @@
 mod cache;
 mod discontinuities;
 mod documents;
+mod entries;
+mod failing;
 mod faults;
 mod handlers;
 mod live;
 mod model;
+mod orders;
 mod pages;
 mod parking;
 mod reading;
+mod repairing;
+mod suspects;
 mod transactional;
 mod types;
 
@@ -23,6 +28,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use tempfile::TempDir;
 
 use super::*;
+use crate::OnExhausted;
 use crate::handler::{Context, Handler, HandlerError};
 use crate::reading::scripted::{Answer, Asked, Feed, Scripted};
 use crate::schedule::backoff::Backoff;

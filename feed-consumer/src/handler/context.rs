@@ -7,6 +7,7 @@ use feed_protocol::event::{EventId, EventTime, EventType, Source, Subject};
 use feed_protocol::{Event, Position, Recorded};
 
 use super::handed::Handed;
+use super::{HandlerError, once};
 use crate::shard::{ShardNumber, Token};
 use crate::store::shards::Lease;
 
@@ -96,6 +97,52 @@ impl Context {
     #[must_use]
     pub const fn attempt(&self) -> u32 {
         self.attempt
+    }
+
+    /// Does something outside the database (a mail, a payment) once for this event, whatever
+    /// happens to the handling: other tries of it, a crash, another worker. Returns what `act`
+    /// returned; `None`, and `act` is not called, if it is known to be done.
+    ///
+    /// The `key` says what is done: 1 to 479 bytes without control characters. It is the event's
+    /// own, known by source and id: the same key for another event is another key. (An entry of a
+    /// document of other software that has changed is the same event; a key that holds
+    /// [`updated`](Self::updated) is each version's.) What was done is remembered for 30 days.
+    ///
+    /// ```no_run
+    /// # async fn send_mail(to: &str) -> std::io::Result<()> { Ok(()) }
+    /// # #[derive(serde::Deserialize)] struct OrderPlaced { email: String }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use feed_consumer::Consumer;
+    /// let consumer = Consumer::builder("http://127.0.0.1:3000/feeds/orders")
+    ///     .on("order.placed", async |order: OrderPlaced, cx| {
+    ///         cx.once("confirmation", async || Ok(send_mail(&order.email).await?)).await?;
+    ///         Ok(())
+    ///     })
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// That it begins is noted in the database of the cursor under the shard's
+    /// [`token`](Self::token), and when `act` has returned `Ok`, that it is done. A worker that has
+    /// lost the shard does nothing. What was begun and is not known to be done, since `act` failed,
+    /// was dropped (a deadline, a shutdown), or the process ended in it or before the note, is done
+    /// again: at least once, if that falls between the effect and the note. Where that is too much,
+    /// name a key of your own to the other system, such as [`id`](Self::id), or its token, so that
+    /// it can refuse what it knows.
+    ///
+    /// # Errors
+    ///
+    /// That of `act`; a transient one if the database fails or another worker has the shard; and a
+    /// permanent one for a key that is none, and in transactional handlers: what they write in their
+    /// transaction is written once anyhow, so that they note in a table of their own what they have
+    /// done.
+    pub async fn once<T>(
+        &self,
+        key: impl AsRef<str>,
+        act: impl AsyncFnOnce() -> Result<T, HandlerError>,
+    ) -> Result<Option<T>, HandlerError> {
+        once::once(&self.handed, key.as_ref(), act).await
     }
 }
 

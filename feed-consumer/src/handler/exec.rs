@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
-use super::{Handler, HandlerError};
+use super::{Context, Handler, HandlerError};
 
 /// What the names of the variables begin with.
 const PREFIX: &str = "FEED_EVENT_";
@@ -18,13 +18,17 @@ const PREFIX: &str = "FEED_EVENT_";
 /// On its standard input the command finds the event as a CloudEvent in structured JSON; in its
 /// environment, the attributes: `FEED_EVENT_POSITION`, `_UPDATED`, `_ID`, `_SOURCE`, `_TYPE`, and
 /// where the event has them `_SUBJECT`, `_TIME`, `_DATACONTENTTYPE`, `_DATASCHEMA` and
-/// `FEED_EVENT_EXT_NAME` for an extension `name`. Its output is this program's.
+/// `FEED_EVENT_EXT_NAME` for an extension `name`. A worker adds `FEED_EVENT_SHARD` and
+/// `FEED_EVENT_TOKEN`: what the command changes elsewhere can be refused under a lower token than
+/// was seen of the same shard, as [`Context::token`] says. Its output is this program's.
 ///
 /// Exit status 0 means that the event is handled; everything else is a transient failure.
 ///
 /// The command runs in a process group of its own, so that Ctrl-C ends the subscription after the
-/// event in hand, rather than the command in the middle of it. The group is killed when a shutdown
-/// has waited for it long enough; but not when this process is, which can do nothing about it.
+/// event in hand, rather than the command in the middle of it. The group is killed when the command
+/// has run for longer than the [deadline](crate::ConsumerBuilder::deadline), which counts as a
+/// failure, or when a shutdown has waited for it long enough; but not when this process is killed,
+/// which can do nothing about it.
 #[derive(Debug, Clone)]
 pub struct Exec {
     command: String,
@@ -51,15 +55,15 @@ fn hint(status: &std::process::ExitStatus) -> &'static str {
 }
 
 /// The processes of a command that has not ended yet; killed when this is dropped.
-struct Group(Option<Pid>);
+pub(super) struct Group(Option<Pid>);
 
 impl Group {
-    fn of(child: &Child) -> Self {
+    pub(super) fn of(child: &Child) -> Self {
         Self(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
     }
 
     /// The command has ended; what it left running is its own business.
-    fn release(mut self) {
+    pub(super) fn release(mut self) {
         self.0 = None;
     }
 }
@@ -79,7 +83,7 @@ impl Exec {
         Self { command: command.into() }
     }
 
-    fn start(&self, event: &Recorded) -> Result<Child, ExecError> {
+    fn start(&self, variables: Vec<(String, String)>) -> Result<Child, ExecError> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(&self.command).stdin(Stdio::piped()).kill_on_drop(true);
         command.process_group(0);
@@ -89,10 +93,41 @@ impl Exec {
                 command.env_remove(name);
             }
         }
-        for (name, value) in variables(event) {
+        for (name, value) in variables {
             command.env(format!("{PREFIX}{name}"), value);
         }
         command.spawn().map_err(ExecError::Start)
+    }
+
+    async fn run(
+        &self,
+        variables: Vec<(String, String)>,
+        event: &Recorded,
+    ) -> Result<(), HandlerError> {
+        let mut child = self.start(variables)?;
+        let group = Group::of(&child);
+        let stdin = child.stdin.take();
+        let feeding = async move {
+            if let Some(mut stdin) = stdin {
+                let mut json = Vec::new();
+                cloudevents::write_recorded(event, &mut json);
+                json.push(b'\n');
+                // A command need not read its input; its exit status is what counts.
+                let _ = stdin.write_all(&json).await;
+                let _ = stdin.shutdown().await;
+            }
+        };
+        // The command may end without reading, and leave the pipe to a process that stays.
+        let status = tokio::select! {
+            biased;
+            status = child.wait() => status,
+            status = async { feeding.await; std::future::pending().await } => status,
+        };
+        group.release();
+        match status.map_err(ExecError::Wait)? {
+            status if status.success() => Ok(()),
+            status => Err(ExecError::Failed(status).into()),
+        }
     }
 }
 
@@ -120,32 +155,21 @@ fn variables(recorded: &Recorded) -> Vec<(String, String)> {
     attributes.chain(extensions).collect()
 }
 
+/// Those of a worker's hold on the event's shard.
+fn hold(cx: &Context) -> [(String, String); 2] {
+    [("SHARD", cx.shard().to_string()), ("TOKEN", cx.token().to_string())]
+        .map(|(name, value)| (name.to_owned(), value))
+}
+
 impl Handler for Exec {
     async fn handle(&self, event: Arc<Recorded>) -> Result<(), HandlerError> {
-        let mut child = self.start(&event)?;
-        let group = Group::of(&child);
-        let stdin = child.stdin.take();
-        let feeding = async move {
-            if let Some(mut stdin) = stdin {
-                let mut json = Vec::new();
-                cloudevents::write_recorded(&event, &mut json);
-                json.push(b'\n');
-                // A command need not read its input; its exit status is what counts.
-                let _ = stdin.write_all(&json).await;
-                let _ = stdin.shutdown().await;
-            }
-        };
-        // The command may end without reading, and leave the pipe to a process that stays.
-        let status = tokio::select! {
-            biased;
-            status = child.wait() => status,
-            status = async { feeding.await; std::future::pending().await } => status,
-        };
-        group.release();
-        match status.map_err(ExecError::Wait)? {
-            status if status.success() => Ok(()),
-            status => Err(ExecError::Failed(status).into()),
-        }
+        self.run(variables(&event), &event).await
+    }
+
+    async fn handle_in(&self, cx: Context) -> Result<(), HandlerError> {
+        let mut variables = variables(cx.recorded());
+        variables.extend(hold(&cx));
+        self.run(variables, cx.recorded()).await
     }
 }
 
@@ -156,7 +180,10 @@ mod tests {
     use feed_protocol::event::{EventParts, ExtensionValue};
     use feed_protocol::{Event, Position};
 
+    use super::super::handed::Handed;
     use super::*;
+    use crate::shard::{ShardNumber, Token};
+    use crate::store::shards::Lease;
 
     fn recorded(data: Vec<u8>) -> Arc<Recorded> {
         let mut parts = EventParts::new(
@@ -193,6 +220,20 @@ mod tests {
         );
         let event: serde_json::Value = serde_json::from_str(json).unwrap();
         assert_eq!(event["data"][0], 1);
+    }
+
+    #[tokio::test]
+    async fn a_command_of_a_worker_knows_the_shard_and_the_token_of_its_lease() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        let command = format!(
+            "echo \"$FEED_EVENT_POSITION of $FEED_EVENT_SHARD under $FEED_EVENT_TOKEN\" > {}",
+            out.display()
+        );
+        let lease = Lease { shard: ShardNumber::new(60), token: Token::new(7) };
+        let cx = Context::new(Handed { recorded: recorded(b"1".to_vec()), lease, noting: None }, 1);
+        Exec::new(command).handle_in(cx).await.unwrap();
+        assert_eq!(std::fs::read_to_string(out).unwrap(), "3 of 60 under 7\n");
     }
 
     #[tokio::test]

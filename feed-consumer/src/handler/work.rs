@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::handed::Handed;
 use super::routes::{self, Found, Route, Routes};
-use super::{Handler, HandlerError};
+use super::{Context, Handler, HandlerError};
 use crate::shard::ShardNumber;
 use crate::store::location::{Location, Opened};
 use crate::store::parking::Resolving;
@@ -118,6 +118,8 @@ pub enum Failed {
     Commit(StoreError),
     /// Other workers have these shards now. Nothing was committed.
     Fenced(Vec<ShardNumber>),
+    /// It was not begun: workers that had it in hand alone have ended so often before it was done.
+    Deadly(u32),
 }
 
 impl From<HandlerError> for Failed {
@@ -167,7 +169,8 @@ impl<H: Handler> sealed::Work for H {
 
     async fn attempt(&self, (): &(), attempt: Attempt) -> Result<(), Failed> {
         for event in attempt.events {
-            limited(attempt.deadline, self.handle(event.recorded)).await?;
+            let cx = Context::new(event, attempt.number);
+            limited(attempt.deadline, self.handle_in(cx)).await?;
         }
         Ok(())
     }

@@ -70,6 +70,8 @@ fn not_among(before: &BTreeMap<WorkerId, String>, now: &BTreeMap<WorkerId, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shard::ShardCount;
+    use crate::store::orders::Orders;
     use crate::store::shards::Neighbour;
 
     #[test]
@@ -91,6 +93,7 @@ mod tests {
                 workers,
                 neighbours,
                 others_lowest: None,
+                orders: Orders::none(ShardCount::ONE),
             })
         };
         assert_eq!(said(1, &[]).unwrap(), "registered, the only worker now");

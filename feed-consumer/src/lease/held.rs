@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::LeaseNews;
 use crate::shard::{ShardNumber, Token};
 use crate::store::StoreError;
+use crate::store::orders::Orders;
 use crate::store::shards::{Acquired, Beat, Beaten, Lease};
 
 /// What the worker and the task that keeps its leases share.
@@ -32,6 +33,7 @@ pub(super) struct Held {
     acquires: bool,
     pub(super) report: String,
     pub(super) others_lowest: Option<Position>,
+    pub(super) orders: Option<Orders>,
     /// A beat has been answered.
     pub(super) has_beaten: bool,
     untold: Untold,
@@ -75,6 +77,7 @@ impl Default for Held {
             acquires: true,
             report: "{}".to_owned(),
             others_lowest: None,
+            orders: None,
             has_beaten: false,
             untold: Untold::default(),
         }
@@ -118,6 +121,7 @@ impl Held {
     pub(super) fn answered(&mut self, beat: &Beat, until: Instant, beaten: &Beaten) -> Changes {
         self.share = beaten.share;
         self.others_lowest = beaten.others_lowest;
+        self.orders = Some(beaten.orders.clone());
         self.has_beaten = true;
         let mut changes = Changes::default();
         for lease in &beat.held {

@@ -9,10 +9,12 @@ use feed_protocol::Position;
 use tokio::time::Instant;
 
 use crate::shard::{ShardCount, ShardNumber, Token};
+use crate::store::orders::Orders;
 use crate::store::shards::{
     Acquired, Beat, Beaten, Lease, Neighbour, Shard, ShardPlace, ShardStore, WorkerFacts, WorkerId,
     WorkerRow,
 };
+use crate::store::suspects::Suspects;
 use crate::store::{Advance, StoreError, Subscription};
 
 /// What becomes of a beat.
@@ -143,7 +145,7 @@ impl State {
         let total: usize = living.iter().map(|(_, weight)| weight).sum();
         let before: usize =
             living.iter().take_while(|(id, _)| id != me).map(|(_, weight)| weight).sum();
-        let of = |weights: usize| self.rows.len() * weights / total;
+        let of = |weights: usize| (self.rows.len() * weights).div_ceil(total);
         let share = of(before + usize::from(beat.facts.weight)) - of(before);
 
         let mut renewed = Vec::new();
@@ -172,7 +174,8 @@ impl State {
             let place =
                 ShardPlace { position: Position::new(row.position).unwrap(), ..Default::default() };
             let lease = Lease { shard, token: Token::new(row.token) };
-            acquired.push(Acquired { lease, place, from });
+            let suspects = Suspects::default();
+            acquired.push(Acquired { lease, place, from, suspects });
         }
         let others = self.workers.iter().filter(|worker| worker.facts.id != *me);
         Beaten {
@@ -193,6 +196,7 @@ impl State {
                 .filter(|row| row.holder.as_ref() != Some(me))
                 .map(|row| Position::new(row.position).unwrap())
                 .min(),
+            orders: Orders::none(ShardCount::new(u16::try_from(self.rows.len()).unwrap()).unwrap()),
         }
     }
 

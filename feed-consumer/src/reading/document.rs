@@ -35,16 +35,19 @@ use super::client::Client;
 use super::error::{Discontinuity, ReadError};
 use super::opening::{OpenDocument, Opened, forget_page, open_document};
 use super::retry_after::max_age;
+use crate::store::entries::DocumentEnd;
 use crate::store::pages::{PageKind, SeenEntry};
+use crate::store::shards::Lease;
 use crate::store::{CursorStore, Subscription, Validators};
 
-pub(crate) use news::{DocumentEnd, DocumentEntry, DocumentNews};
+pub(crate) use news::DocumentNews;
 pub(crate) use walk::older;
 
 /// Reads a feed of other software whenever its document changes.
 #[derive(Debug)]
 pub(crate) struct DocumentReader {
     place: DocumentPlace,
+    lease: Lease,
     validators: Validators,
     /// What the opening request brought.
     opened: Option<FirstAnswer>,
@@ -86,13 +89,13 @@ struct Progress {
 pub(crate) enum FirstAnswer {
     /// A document.
     Document(Box<OpenDocument>),
-    /// That the document is the one that was handled, with these header fields.
+    /// That the document is the one that was kept, with these header fields.
     NotModified(Validators, HeaderMap),
 }
 
 impl DocumentReader {
-    /// A reader that begins with what the opening request brought.
-    pub(crate) fn new(place: DocumentPlace, opened: FirstAnswer) -> Self {
+    /// A reader that begins with what the opening request brought, and writes under this lease.
+    pub(crate) fn new(place: DocumentPlace, lease: Lease, opened: FirstAnswer) -> Self {
         let (validators, headers) = match &opened {
             // Should pages have to be read first, the document is asked for again.
             FirstAnswer::Document(document) => (Validators::default(), &document.headers),
@@ -101,6 +104,7 @@ impl DocumentReader {
         let fresh_for = fresh_for(headers);
         Self {
             place,
+            lease,
             validators,
             fresh_for,
             opened: Some(opened),
@@ -110,10 +114,11 @@ impl DocumentReader {
     }
 
     /// A reader that goes on where another one has been, with the validators of the document that
-    /// was handled last.
-    pub(crate) fn again(place: DocumentPlace, validators: Validators) -> Self {
+    /// was kept last.
+    pub(crate) fn again(place: DocumentPlace, lease: Lease, validators: Validators) -> Self {
         Self {
             place,
+            lease,
             validators,
             fresh_for: Duration::ZERO,
             opened: None,
@@ -137,7 +142,7 @@ impl DocumentReader {
             return Ok(None);
         }
         if self.progress.is_none() {
-            self.progress = Some(Progress::load(&self.place).await?);
+            self.progress = Some(Progress::load(&self.place, self.lease).await?);
         }
         loop {
             let news = match self.progress().pages.oldest() {
@@ -266,10 +271,10 @@ impl DocumentReader {
 }
 
 impl Progress {
-    async fn load(place: &DocumentPlace) -> Result<Self, ReadError> {
+    async fn load(place: &DocumentPlace, lease: Lease) -> Result<Self, ReadError> {
         let (store, subscription) = (&place.store, &place.subscription);
         Ok(Self {
-            pages: Pages::load(Arc::clone(store), subscription.clone()).await?,
+            pages: Pages::load(Arc::clone(store), subscription.clone(), lease).await?,
             known: Known::load(Arc::clone(store), subscription.clone()).await?,
             walked_from: None,
             walked_last: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use feed_protocol::{Incarnation, Position, Problem};
 use http::{Method, StatusCode};
 
+use super::ReadingEnded;
 use crate::store::StoreError;
 
 /// Why a request for a document came to nothing. All of them may be over at the next try, but for
@@ -46,6 +47,9 @@ pub(crate) enum ReadError {
     /// What was found could not be noted in the cursor database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Reading has ended elsewhere in this process.
+    #[error(transparent)]
+    Ended(Box<ReadingEnded>),
 }
 
 impl ReadError {

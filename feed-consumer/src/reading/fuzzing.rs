@@ -13,11 +13,12 @@ use url::Url;
 use super::client::Document;
 use super::contiguity::{self, Gap};
 use super::document::settings::{DocumentSettings, Updates};
-use super::document::{DocumentEnd, DocumentNews, older};
+use super::document::{DocumentNews, older};
 use super::links::links;
 use super::opening::{LIMITS, OpenDocument, read};
 use super::retry_after::{max_age, retry_after};
 use crate::store::Validators;
+use crate::store::entries::DocumentEnd;
 use crate::store::pages::PageKind;
 
 /// How many events a batch may hold.

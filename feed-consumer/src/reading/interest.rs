@@ -73,6 +73,11 @@ impl Scope {
         })
     }
 
+    /// Whether events with this [hash](crate::shard::hash) are wanted.
+    pub(crate) fn wants_hash(&self, hash: u64) -> bool {
+        self.0.as_ref().is_none_or(|set| set.has(set.count.shard_of_hash(hash)))
+    }
+
     /// Whether this event is wanted.
     pub(crate) fn wants_event(&self, recorded: &Recorded) -> bool {
         let event = &recorded.event;

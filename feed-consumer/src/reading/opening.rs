@@ -1,5 +1,6 @@
 //! What stands at an address: a feed of ours, or a document of other software.
 
+use chrono::{DateTime, Utc};
 use feed_protocol::atom::{self, ReadDocument};
 use feed_protocol::header::{FEED_CURSOR, FEED_RANGE};
 use feed_protocol::link::{Link, Relation};
@@ -47,6 +48,26 @@ pub(crate) struct OpenFeed {
     pub(crate) head: Position,
     /// How many positions a page holds; `None` before the first page is full.
     pub(crate) page_size: Option<PageSize>,
+}
+
+impl OpenFeed {
+    /// The last position that was given before a time, by the server's clock; at most the head.
+    pub(crate) async fn position_at(
+        &self,
+        client: &Client,
+        time: DateTime<Utc>,
+    ) -> Result<Position, ReadError> {
+        let url = &self.addresses.at(time);
+        let accept = atom::MEDIA_TYPE;
+        let request = Request { url, accept, wait: None, fresh: true, validators: None };
+        let (_, headers) = client.head(request).await?;
+        let range = headers.get(FEED_RANGE).and_then(|it| it.to_str().ok()?.parse().ok());
+        let before = range.map(PositionRange::before).ok_or_else(|| ReadError::Nonsense {
+            url: url.to_string(),
+            reason: "a HEAD request is answered without positions".to_owned(),
+        })?;
+        Ok(before.min(self.head))
+    }
 }
 
 /// A document of other software.

@@ -16,7 +16,7 @@ const LIVE: Adaptive = Adaptive::new(Duration::from_secs(1), Duration::from_secs
 
 /// An answer without news.
 #[derive(Debug)]
-pub(super) struct Silence {
+pub(crate) struct Silence {
     /// When a live subscription asks again.
     pub(super) live: Rest,
     /// For how long there is no other answer, as the server says.
@@ -24,6 +24,10 @@ pub(super) struct Silence {
 }
 
 impl Silence {
+    /// One after which nothing is waited for.
+    pub(super) const NONE: Self =
+        Self { live: Rest::For(Duration::ZERO), fresh_for: Duration::ZERO };
+
     /// Waits until it is time to ask again. There has been no news since `news`.
     pub(super) async fn lasts(self, schedule: &Schedule, news: Instant, outlook: &Outlook) {
         let situation = Situation::since(news);

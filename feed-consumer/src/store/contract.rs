@@ -6,7 +6,11 @@
 //! # Layout
 //!
 //! - [`shards`]: what is promised of shards and their cursors
+//! - [`entries`]: what is promised of what was found of feeds of other software
 //! - [`leases`]: what is promised of leases, and of workers that compete for them
+//! - [`suspects`]: what is promised of what may have ended a holder
+//! - [`orders`]: what is promised of pauses, and of other numbers of shards
+//! - [`once`]: what is promised of what is done once
 //! - [`parking`]: what is promised of parked events, and of what waits behind them
 //! - [`model`]: whatever happens, a store is what a model of it in memory is
 
@@ -45,19 +49,19 @@ fn place(position: u64) -> Place {
     }
 }
 
-fn entries(numbers: std::ops::Range<u32>) -> Vec<String> {
+fn iris(numbers: std::ops::Range<u32>) -> Vec<String> {
     numbers.map(|number| format!("tag:a,2026:{number}")).collect()
 }
 
 fn seen(numbers: std::ops::Range<u32>) -> Vec<SeenEntry> {
     let entry = |iri| SeenEntry { iri, updated: updated() };
-    entries(numbers).into_iter().map(entry).collect()
+    iris(numbers).into_iter().map(entry).collect()
 }
 
-/// Moves and entries, nothing of which waits behind anything.
-fn advance(moves: &[Move], seen: &[SeenEntry]) -> Advance {
-    let (moves, seen) = (moves.to_vec(), seen.to_vec());
-    Advance { subscription: subscription(), moves, seen, followers: Vec::new() }
+/// Moves, behind which nothing waits.
+fn advance(moves: &[Move]) -> Advance {
+    let moves = moves.to_vec();
+    Advance { subscription: subscription(), moves, followers: Vec::new() }
 }
 
 fn updated() -> DateTime<Utc> {
@@ -90,38 +94,6 @@ async fn the_feed_at_an_address_is_the_groups_own(database: Database) {
     assert_eq!(store.feed_at("billing", "http://b/").await.unwrap().unwrap(), "urn:uuid:1");
 }
 
-async fn entries_are_forgotten_only_when_they_are_out_of_the_document_and_many(database: Database) {
-    let store = database.open().await;
-    let subscription = subscription();
-    store.begin(&subscription, "http://a/", &place(0), &seen(0..4), &[]).await.unwrap();
-    store.advance_shards(&advance(&[], &seen(4..8))).await.unwrap();
-    let all = entries(0..10);
-    let found = store.seen(&subscription, &strs(&all)).await.unwrap();
-    let known = |iri| (iri, Some(updated()));
-    assert_eq!(found, entries(0..8).into_iter().map(known).collect());
-
-    store.forget_others(&subscription, &strs(&entries(0..8)), 2).await.unwrap();
-    store.forget_others(&subscription, &strs(&entries(3..8)), 3).await.unwrap();
-    assert_eq!(store.seen(&subscription, &strs(&all)).await.unwrap().len(), 8);
-    store.forget_others(&subscription, &strs(&entries(6..8)), 3).await.unwrap();
-    let found = store.seen(&subscription, &strs(&all)).await.unwrap();
-    assert_eq!(found, entries(3..8).into_iter().map(known).collect());
-}
-
-async fn an_entry_is_remembered_as_it_was_when_it_was_handled_last(database: Database) {
-    let store = database.open().await;
-    let subscription = subscription();
-    assert!(!store.has_seen(&subscription).await.unwrap());
-    store.begin(&subscription, "http://a/", &place(0), &seen(0..2), &[]).await.unwrap();
-    assert!(store.has_seen(&subscription).await.unwrap());
-    let later = updated() + chrono::Duration::seconds(1);
-    let changed = SeenEntry { iri: entries(1..2).remove(0), updated: later };
-    store.advance_shards(&advance(&[], &[changed])).await.unwrap();
-    let found = store.seen(&subscription, &strs(&entries(0..2))).await.unwrap();
-    assert_eq!(found["tag:a,2026:0"], Some(updated()));
-    assert_eq!(found["tag:a,2026:1"], Some(later));
-}
-
 fn page(place: i64, url: &str, state: PageState) -> Page {
     let oldest = (state == PageState::Walked).then(|| "tag:a,2026:0".to_owned());
     Page { place, url: url.into(), kind: PageKind::Archive, state, oldest, linked: place == 7 }
@@ -134,19 +106,23 @@ async fn pages_are_read_back_in_their_order_and_an_address_is_one_page(database:
     let begun =
         store.begin(&subscription, "http://a/", &place(0), &[], std::slice::from_ref(&done)).await;
     assert!(begun.unwrap());
+    store.cut(&subscription, crate::shard::ShardCount::ONE).await.unwrap();
+    let mut hand = leases::Hand::new("a");
+    hand.beats(&store).await;
+    let lease = hand.leases()[0];
     let (found, walked) =
         (page(7, "http://a/7", PageState::Found), page(6, "http://a/6", PageState::Walked));
-    store.put_pages(&subscription, &[found.clone(), walked.clone()]).await.unwrap();
+    assert!(store.put_pages(&subscription, lease, &[found.clone(), walked.clone()]).await.unwrap());
     let pages = store.pages(&subscription).await.unwrap();
     assert_eq!(pages, [done.clone(), walked.clone(), found.clone()]);
 
     let moved = page(5, "http://a/7", PageState::Found);
-    store.put_pages(&subscription, std::slice::from_ref(&moved)).await.unwrap();
+    store.put_pages(&subscription, lease, std::slice::from_ref(&moved)).await.unwrap();
     assert_eq!(store.pages(&subscription).await.unwrap(), [done.clone(), moved, walked]);
     // What is done stays, and what is not there any more is no error.
-    store.page_done(&subscription, 6).await.unwrap();
-    store.page_done(&subscription, 7).await.unwrap();
-    store.drop_pages(&subscription, 0, 100).await.unwrap();
+    store.page_done(&subscription, lease, 6).await.unwrap();
+    store.page_done(&subscription, lease, 7).await.unwrap();
+    store.drop_pages(&subscription, lease, 0, 100).await.unwrap();
     let states: Vec<_> =
         store.pages(&subscription).await.unwrap().iter().map(|it| (it.place, it.state)).collect();
     assert_eq!(states, [(1, PageState::Done), (6, PageState::Done)]);
@@ -174,7 +150,7 @@ async fn a_cursor_is_put_elsewhere_by_hand_and_forgotten(database: Database) {
     assert!(!store.forget(&subscription(), &place(5)).await.unwrap(), "it is not there");
     assert!(store.forget(&subscription(), &place(2)).await.unwrap());
     assert!(store.list().await.unwrap().is_empty());
-    assert!(store.seen(&subscription(), &strs(&entries(0..1))).await.unwrap().is_empty());
+    assert!(store.seen(&subscription(), &strs(&iris(0..1))).await.unwrap().is_empty());
 }
 
 /// Makes a test of each promise, for each kind of database.
@@ -196,17 +172,19 @@ macro_rules! promises {
 }
 
 // Below the macro, which they use.
+mod entries;
 mod leases;
 mod model;
+mod once;
+mod orders;
 mod parking;
 mod shards;
+mod suspects;
 
 promises! {
     a_place_is_read_back_as_it_was_stored_after_the_file_was_closed,
     the_feed_at_an_address_is_the_groups_own,
     a_cursor_is_put_elsewhere_by_hand_and_forgotten,
-    entries_are_forgotten_only_when_they_are_out_of_the_document_and_many,
-    an_entry_is_remembered_as_it_was_when_it_was_handled_last,
     pages_are_read_back_in_their_order_and_an_address_is_one_page,
     of_programs_that_start_at_once_one_makes_the_tables,
 }

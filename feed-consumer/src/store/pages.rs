@@ -4,10 +4,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use feed_protocol::link::Relation;
 
+use super::shards::Lease;
 use super::{StoreError, Subscription};
 
 /// A place where the pages of feeds without positions are kept; see [`super::CursorStore`] for
 /// what every method promises.
+///
+/// Only the holder of [`GATHERING`](super::entries::GATHERING) changes what is known of pages, under
+/// its token: `false`, and nothing done, if another worker has that shard.
 #[async_trait]
 pub(crate) trait PageStore {
     /// Every page that is known of a feed, oldest first.
@@ -17,21 +21,28 @@ pub(crate) trait PageStore {
     async fn put_pages(
         &self,
         subscription: &Subscription,
+        lease: Lease,
         pages: &[Page],
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
-    /// Notes that the page at this place has been handled, if there still is one.
-    async fn page_done(&self, subscription: &Subscription, place: i64) -> Result<(), StoreError>;
+    /// Notes that the page at this place is done, if there still is one.
+    async fn page_done(
+        &self,
+        subscription: &Subscription,
+        lease: Lease,
+        place: i64,
+    ) -> Result<bool, StoreError>;
 
     /// Forgets the pages from one place to another, both included, that are not done.
     async fn drop_pages(
         &self,
         subscription: &Subscription,
+        lease: Lease,
         from: i64,
         to: i64,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
-    /// Whether any entry of the feed has been handled, or taken as handled.
+    /// Whether any entry of the feed is known: found, or taken as handled.
     async fn has_seen(&self, subscription: &Subscription) -> Result<bool, StoreError>;
 }
 
@@ -92,11 +103,11 @@ pub(crate) enum PageState {
     Found,
     /// Which page is before it.
     Walked,
-    /// That its entries have been handled.
+    /// That its entries have been found, or taken as handled.
     Done,
 }
 
-/// An entry that has been handled.
+/// An entry that is known: found, or taken as handled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SeenEntry {
     /// Its `atom:id`.

@@ -49,6 +49,14 @@ pub(crate) trait ParkStore: fmt::Debug + Send + Sync {
         position: Position,
     ) -> Result<Option<Parked>, StoreError>;
 
+    /// The head of the subject of an event that waits, by the event's position: that position itself,
+    /// if its turn has come. `None` for one that does not wait.
+    async fn head_of_follower(
+        &self,
+        subscription: &Subscription,
+        position: Position,
+    ) -> Result<Option<Position>, StoreError>;
+
     /// Sets an event aside and moves the shard's cursor past it, in one transaction. A cursor that
     /// stands beyond stays there: the event is a follower that has failed in its turn, which is a
     /// follower no more. `false`, and nothing done, if another worker has the shard.
@@ -118,6 +126,26 @@ pub(crate) trait ParkStore: fmt::Debug + Send + Sync {
         who: &str,
     ) -> Result<Requested, StoreError>;
 
+    /// A repair hook is about to be asked what to do with a parked event: it is counted
+    /// ([`Parked::repairs`]), and the event returned as it is now. `None`, and nothing done, if the
+    /// event is parked no more, somebody's request about it is open, or a hook was asked so often
+    /// already. Needs no token: of several that ask at once, each is counted.
+    async fn begin_repair(
+        &self,
+        subscription: &Subscription,
+        position: Position,
+        most: u32,
+    ) -> Result<Option<Parked>, StoreError>;
+
+    /// A repair hook leaves a parked event to a person, for this reason: that is on record.
+    async fn leave_to_person(
+        &self,
+        subscription: &Subscription,
+        position: Position,
+        who: &str,
+        why: &str,
+    ) -> Result<(), StoreError>;
+
     /// What was done with an event of this position, or with all, the oldest first: at most so many
     /// that are younger than one.
     async fn record(
@@ -143,6 +171,8 @@ pub(crate) struct Parked {
     pub(crate) attempts: u32,
     /// How often it was taken up again since it was parked.
     pub(crate) retries: u32,
+    /// How often a repair hook was asked what to do with it.
+    pub(crate) repairs: u32,
     /// When it was parked.
     pub(crate) parked: DateTime<Utc>,
     /// Until it is taken up again: zero if it is due; `None` if it waits for a person.
@@ -162,6 +192,8 @@ pub(crate) struct ParkedHead {
     pub(crate) due: Option<Duration>,
     /// How many events of its subject wait behind it.
     pub(crate) followers: u64,
+    /// Whether it is parked itself, and did not only wait behind an event that is resolved.
+    pub(crate) is_parked: bool,
 }
 
 /// A position that waits behind a parked event of its subject. Its shard's cursor moves past it in
@@ -335,6 +367,8 @@ pub enum Deed {
     Taken,
     /// A worker does not do what was asked for.
     Refused,
+    /// A repair hook leaves it to a person.
+    Left,
     /// The cursor was put before it by hand, or into another life of the feed.
     Forgotten,
 }

@@ -7,15 +7,20 @@
 //!
 //! - [`setup`]: which database, and what is checked when it is opened
 //! - [`migrate`]: the schema and its versions
+//! - [`entries`]: what was found of feeds of other software
 //! - [`pages`]: the pages of feeds of other software
 //! - [`parking`]: parked events, what waits behind them, and requests about them
 //! - [`shards`]: shards, and their leases
 
+mod entries;
 mod migrate;
+mod once;
+mod orders;
 mod pages;
 pub(super) mod parking;
 pub(super) mod setup;
 pub(super) mod shards;
+mod suspects;
 
 use std::time::Duration;
 
@@ -27,12 +32,13 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool, Postgres, Transaction};
 
 use self::setup::PostgresOptions;
+use super::entries::REMEMBERED;
 use super::pages::{Page, SeenEntry};
 use super::row::{self, Columns};
 use super::{CursorStore, Kept, Place, Seen, StoreError, Subscription, transaction};
 
 /// How long the database may take for anything that is asked of it here. Its own limits, of 15
-/// seconds for a statement and 5 for a lock, come first wherever it still answers.
+/// seconds for a statement in a transaction and 5 for a lock, come first wherever it still answers.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Cursors in a PostgreSQL database.
@@ -100,6 +106,47 @@ async fn add_seen(
             .execute(connection)
             .await?;
     }
+    Ok(())
+}
+
+/// Which of these entries are known, and when they were last changed then.
+async fn seen(
+    connection: &mut PgConnection,
+    subscription: &Subscription,
+    entries: &[String],
+) -> Result<Seen, sqlx::Error> {
+    let found = about(include_str!("postgres/sql/seen_find.sql"), subscription)
+        .bind(entries)
+        .try_map(|row| <(String, Option<i64>)>::from_row(&row))
+        .fetch_all(connection)
+        .await?;
+    let entry = |(entry, updated): (String, Option<i64>)| {
+        (entry, updated.and_then(DateTime::from_timestamp_micros))
+    };
+    Ok(found.into_iter().map(entry).collect())
+}
+
+/// Forgets entries that are not in the document that has just been read, but not the newest that
+/// have left it: a document may lose entries for a while.
+async fn forget_others(
+    connection: &mut PgConnection,
+    subscription: &Subscription,
+    document: &[String],
+) -> Result<(), sqlx::Error> {
+    let (number,): (i64,) = about(include_str!("postgres/sql/seen_document.sql"), subscription)
+        .try_map(|row| <(i64,)>::from_row(&row))
+        .fetch_one(&mut *connection)
+        .await?;
+    about(include_str!("postgres/sql/seen_mark.sql"), subscription)
+        .bind(document)
+        .bind(number)
+        .execute(&mut *connection)
+        .await?;
+    about(include_str!("postgres/sql/seen_forget.sql"), subscription)
+        .bind(number)
+        .bind(i64::from(REMEMBERED))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -174,43 +221,11 @@ impl CursorStore for PostgresStore {
         entries: &[&str],
     ) -> Result<Seen, StoreError> {
         let entries: Vec<String> = entries.iter().map(|entry| (*entry).to_owned()).collect();
-        let found = about(include_str!("postgres/sql/seen_find.sql"), subscription)
-            .bind(entries)
-            .try_map(|row| <(String, Option<i64>)>::from_row(&row))
-            .fetch_all(&self.pool);
-        let entry = |(entry, updated): (String, Option<i64>)| {
-            (entry, updated.and_then(DateTime::from_timestamp_micros))
-        };
-        Ok(within(found).await?.into_iter().map(entry).collect())
-    }
-
-    async fn forget_others(
-        &self,
-        subscription: &Subscription,
-        document: &[&str],
-        keep: u32,
-    ) -> Result<(), StoreError> {
-        let document: Vec<String> = document.iter().map(|entry| (*entry).to_owned()).collect();
-        let forgotten = within(async {
-            let mut transaction = self.begin().await?;
-            let (number,): (i64,) =
-                about(include_str!("postgres/sql/seen_document.sql"), subscription)
-                    .try_map(|row| <(i64,)>::from_row(&row))
-                    .fetch_one(&mut *transaction)
-                    .await?;
-            about(include_str!("postgres/sql/seen_mark.sql"), subscription)
-                .bind(document)
-                .bind(number)
-                .execute(&mut *transaction)
-                .await?;
-            about(include_str!("postgres/sql/seen_forget.sql"), subscription)
-                .bind(number)
-                .bind(i64::from(keep))
-                .execute(&mut *transaction)
-                .await?;
-            transaction.commit().await
-        });
-        forgotten.await
+        within(async {
+            let mut connection = self.pool.acquire().await?;
+            seen(&mut connection, subscription, &entries).await
+        })
+        .await
     }
 
     async fn list(&self) -> Result<Vec<Kept>, StoreError> {

@@ -2,9 +2,13 @@
 //!
 //! # Layout
 //!
+//! - [`entries`]: what was found of feeds of other software
+//! - [`orders`]: pauses, and other numbers of shards
 //! - [`parking`]: what is parked, and what is asked for about it
 //! - [`shards`]: shards, workers, and what a sign of life brought
 
+pub(super) mod entries;
+pub(super) mod orders;
 pub(super) mod parking;
 pub(super) mod shards;
 

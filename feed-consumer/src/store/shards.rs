@@ -10,6 +10,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use feed_protocol::Position;
 
+use super::orders::{Orders, Pause};
+use super::suspects::Suspects;
 use super::{Advance, LastEvent, StoreError, Subscription, Validators};
 use crate::shard::{ShardCount, ShardNumber, Token};
 
@@ -51,13 +53,13 @@ pub(crate) trait ShardStore: fmt::Debug + Send + Sync {
     async fn workers(&self, subscription: &Subscription) -> Result<Vec<WorkerRow>, StoreError>;
 
     /// A worker says that it lives: its leases are renewed, its row is written, and of the shards
-    /// that nobody holds it acquires as many as it may still hold. All in one transaction, on
-    /// PostgreSQL in one statement.
+    /// that nobody holds it acquires as many as it may still hold, and as orders allow. All in one
+    /// transaction, on PostgreSQL in one statement.
     async fn beat(&self, subscription: &Subscription, beat: &Beat) -> Result<Beaten, StoreError>;
 
     /// Moves the cursors of shards, each under its token. Returns those that were not moved, since
     /// another worker has acquired them; all others are moved, and what waits behind parked events
-    /// of theirs is recorded. Entries are added as handled if no shard is returned.
+    /// of theirs is recorded.
     ///
     /// It can be called again after an error, with the same moves.
     async fn advance_shards(&self, advance: &Advance) -> Result<Vec<ShardNumber>, StoreError>;
@@ -77,8 +79,8 @@ pub(crate) trait ShardStore: fmt::Debug + Send + Sync {
     async fn bury(&self, worker: &WorkerId) -> Result<(), StoreError>;
 
     /// Puts the cursors of all shards at a place by hand. What is parked beyond it, or waits there,
-    /// is forgotten, since it is handled again. Nothing is done, and the names of the
-    /// workers returned, if any worker holds a lease that has not ended. Every token is raised.
+    /// is forgotten, since it is handled again, and so are suspects. Nothing is done, and the names of
+    /// the workers returned, if any worker holds a lease that has not ended. Every token is raised.
     async fn put_shards(
         &self,
         subscription: &Subscription,
@@ -93,7 +95,7 @@ pub(crate) struct ShardPlace {
     pub(crate) position: Position,
     /// The last event of the shard that was read, which may lie before the position.
     pub(crate) last: Option<LastEvent>,
-    /// Those of the last document of other software that has been handled whole.
+    /// Kept as they were found: those of a document of other software are the subscription's.
     pub(crate) validators: Validators,
 }
 
@@ -129,6 +131,10 @@ pub(crate) struct Shard {
     pub(crate) moved: DateTime<Utc>,
     /// How long ago that was.
     pub(crate) still: Duration,
+    /// A person has paused it.
+    pub(crate) paused: Option<Pause>,
+    /// What may have ended a holder of it, as of its last acquisition.
+    pub(crate) suspects: Suspects,
 }
 
 /// A worker's name in the database: random, new at each start.
@@ -217,6 +223,8 @@ pub(crate) struct Beaten {
     pub(crate) neighbours: Vec<Neighbour>,
     /// The lowest cursor of the shards that this worker does not hold now; `None` if it holds all.
     pub(crate) others_lowest: Option<Position>,
+    /// What is ordered for the subscription.
+    pub(crate) orders: Orders,
 }
 
 /// A shard that was just acquired.
@@ -226,6 +234,9 @@ pub(crate) struct Acquired {
     pub(crate) place: ShardPlace,
     /// The former holder, if it had not given the shard back.
     pub(crate) from: Option<WorkerId>,
+    /// What may have ended it, or another before it. A holder that acquires its own shard anew is
+    /// not suspected of anything.
+    pub(crate) suspects: Suspects,
 }
 
 /// Another worker.

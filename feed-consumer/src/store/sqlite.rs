@@ -4,16 +4,21 @@
 //!
 //! - [`setup`]: which file, and what is checked when it is opened
 //! - [`migrate`]: the schema and its versions
+//! - [`entries`]: what was found of feeds of other software
 //! - [`pages`]: the pages of feeds of other software
 //! - [`parking`]: parked events, what waits behind them, and requests about them
 //! - [`shards`]: shards, and their leases
 //! - [`turn`]: whose turn it is to use the connection
 
+mod entries;
 mod migrate;
+mod once;
+mod orders;
 mod pages;
 pub(super) mod parking;
 pub(crate) mod setup;
 pub(super) mod shards;
+mod suspects;
 pub(super) mod turn;
 
 use std::path::Path;
@@ -21,13 +26,17 @@ use std::path::Path;
 use async_trait::async_trait;
 use chrono::DateTime;
 use feed_protocol::Position;
+use serde::Serialize;
 use serde_json::json;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Connection, FromRow, SqlSafeStr, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{
+    Connection, FromRow, Row, SqlSafeStr, Sqlite, SqliteConnection, SqlitePool, Transaction,
+};
 
 use tokio::time::Instant;
 
 use self::turn::{Errand, Permit, Turn, Turns};
+use super::entries::REMEMBERED;
 use super::pages::{Page, SeenEntry};
 use super::row::{self, Columns};
 use super::{CursorStore, Kept, Place, Seen, StoreError, Subscription, transaction};
@@ -149,6 +158,47 @@ async fn add_seen(
     Ok(())
 }
 
+/// Which of these entries are known, and when they were last changed then.
+async fn seen(
+    connection: &mut SqliteConnection,
+    subscription: &Subscription,
+    entries: &[impl Serialize + Sync],
+) -> Result<Seen, sqlx::Error> {
+    about(include_str!("sqlite/sql/seen_find.sql"), subscription)
+        .bind(json!(entries).to_string())
+        .try_map(|row| {
+            let updated: Option<i64> = row.try_get(1)?;
+            Ok((row.try_get(0)?, updated.and_then(DateTime::from_timestamp_micros)))
+        })
+        .fetch_all(connection)
+        .await
+        .map(|found| found.into_iter().collect())
+}
+
+/// Forgets entries that are not in the document that has just been read, but not the newest that
+/// have left it: a document may lose entries for a while.
+async fn forget_others(
+    connection: &mut SqliteConnection,
+    subscription: &Subscription,
+    document: &[String],
+) -> Result<(), sqlx::Error> {
+    let number: i64 = about(include_str!("sqlite/sql/seen_document.sql"), subscription)
+        .fetch_one(&mut *connection)
+        .await?
+        .try_get(0)?;
+    about(include_str!("sqlite/sql/seen_mark.sql"), subscription)
+        .bind(json!(document).to_string())
+        .bind(number)
+        .execute(&mut *connection)
+        .await?;
+    about(include_str!("sqlite/sql/seen_forget.sql"), subscription)
+        .bind(number)
+        .bind(REMEMBERED)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 #[async_trait]
 impl CursorStore for SqliteStore {
     async fn find(&self, subscription: &Subscription) -> Result<Option<Place>, StoreError> {
@@ -189,10 +239,7 @@ impl CursorStore for SqliteStore {
                 return Ok(false);
             }
             add_seen(&mut transaction, subscription, seen).await?;
-            about(include_str!("sqlite/sql/pages_put.sql"), subscription)
-                .bind(pages::rows(pages))
-                .execute(&mut *transaction)
-                .await?;
+            pages::put(&mut transaction, subscription, pages).await?;
             transaction.commit().await?;
             Ok(true)
         };
@@ -213,46 +260,8 @@ impl CursorStore for SqliteStore {
         subscription: &Subscription,
         entries: &[&str],
     ) -> Result<Seen, StoreError> {
-        use sqlx::Row;
-        let found = about(include_str!("sqlite/sql/seen_find.sql"), subscription)
-            .bind(json!(entries).to_string())
-            .fetch_all(&mut *self.turn().await?)
-            .await
-            .map_err(StoreError::Unavailable)?;
-        let entry = |row: &sqlx::sqlite::SqliteRow| {
-            let updated: Option<i64> = row.try_get(1)?;
-            Ok((row.try_get(0)?, updated.and_then(DateTime::from_timestamp_micros)))
-        };
-        found.iter().map(|row| entry(row).map_err(StoreError::Unavailable)).collect()
-    }
-
-    async fn forget_others(
-        &self,
-        subscription: &Subscription,
-        document: &[&str],
-        keep: u32,
-    ) -> Result<(), StoreError> {
-        use sqlx::Row;
         let mut turn = self.turn().await?;
-        let forgotten = async {
-            let mut transaction = turn.begin_with(BEGIN).await?;
-            let number: i64 = about(include_str!("sqlite/sql/seen_document.sql"), subscription)
-                .fetch_one(&mut *transaction)
-                .await?
-                .try_get(0)?;
-            about(include_str!("sqlite/sql/seen_mark.sql"), subscription)
-                .bind(json!(document).to_string())
-                .bind(number)
-                .execute(&mut *transaction)
-                .await?;
-            about(include_str!("sqlite/sql/seen_forget.sql"), subscription)
-                .bind(number)
-                .bind(keep)
-                .execute(&mut *transaction)
-                .await?;
-            transaction.commit().await
-        };
-        forgotten.await.map_err(StoreError::Unavailable)
+        seen(&mut turn, subscription, entries).await.map_err(StoreError::Unavailable)
     }
 
     async fn list(&self) -> Result<Vec<Kept>, StoreError> {
@@ -302,11 +311,13 @@ impl CursorStore for SqliteStore {
             for sql in [
                 include_str!("sqlite/sql/seen_forget_all.sql"),
                 include_str!("sqlite/sql/pages_forget_all.sql"),
+                include_str!("sqlite/sql/entries_forget_all.sql"),
                 include_str!("sqlite/sql/shards_forget_all.sql"),
                 include_str!("sqlite/sql/requests_forget_all.sql"),
                 include_str!("sqlite/sql/parked_forget_all.sql"),
                 include_str!("sqlite/sql/followers_forget_all.sql"),
                 include_str!("sqlite/sql/record_forget_all.sql"),
+                include_str!("sqlite/sql/once_forget_all.sql"),
                 include_str!("sqlite/sql/workers_forget_all.sql"),
             ] {
                 about(sql, subscription).execute(&mut *transaction).await?;

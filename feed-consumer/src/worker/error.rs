@@ -28,6 +28,23 @@ pub enum ConsumerError {
         /// How many were asked for.
         wanted: ShardCount,
     },
+    /// The feed has not given the position after which the subscription is to begin.
+    #[error("{url} ends at position {head}, and the subscription is to begin after {start}")]
+    StartBeyondHead {
+        /// The feed's address.
+        url: String,
+        /// Where to begin.
+        start: Position,
+        /// Where the feed ends.
+        head: Position,
+    },
+    /// A document of other software has no place such as the one at which the subscription is to
+    /// begin.
+    #[error("{url} is a document without positions and times of its entries' arrival")]
+    WithoutPositions {
+        /// Its address.
+        url: String,
+    },
     /// The feed is not the one in which the cursor counts.
     #[error(transparent)]
     Discontinuity(#[from] Discontinuity),
@@ -74,10 +91,14 @@ impl ConsumerError {
     #[must_use]
     pub const fn remedy(&self) -> Option<&'static str> {
         match self {
-            Self::Shards { .. } => Some(
-                "the number is fixed at the first start: leave it out, or give this one another \
-                 group",
+            Self::Shards { .. } => {
+                Some("leave the number out (--shards), or change it with `feed-consumer reshard`")
+            }
+            Self::StartBeyondHead { .. } => Some(
+                "begin (--from) at a position that it has given, at `beginning`, at `now`, or at a \
+                 time",
             ),
+            Self::WithoutPositions { .. } => Some("begin (--from) at `beginning`, or at `now`"),
             Self::Discontinuity(discontinuity) => Some(discontinuity.remedy()),
             Self::Unreadable { .. } => {
                 Some("check the address and the server; start again to go on where it stopped")

@@ -3,6 +3,9 @@
 //! One reader is at the front, and reads for all shards that have come as far. A shard that lags,
 //! because another worker left it there, or because its events wait for so long that there was no
 //! room for more, is read for by one of at most two readers that catch up with the front.
+//!
+//! Of a document of other software, what was found is read so; and it is found here, too, if this
+//! worker holds the shard that goes with it.
 
 use std::task::Poll;
 
@@ -13,9 +16,11 @@ use tracing::{Instrument, debug};
 use super::NewsReceiver;
 use super::lane::Lane;
 use super::lanes::Lanes;
+use crate::reading::feed::FeedNews;
 use crate::reading::interest::{Interest, Scope};
-use crate::reading::{self, FeedSource, News, Pace, ReadingEnded, Sources};
+use crate::reading::{self, EventSource, News, Pace, ReadingEnded, Sources};
 use crate::shard::ShardCount;
+use crate::store::entries::GATHERING;
 use crate::store::shards::{Lease, ShardPlace};
 
 /// How many documents are read ahead of the one in hand.
@@ -51,6 +56,14 @@ pub(super) struct Feeding {
     front: Option<Feed>,
     behind: Vec<Feed>,
     opened: u64,
+    gathering: Option<Gathering>,
+}
+
+/// The gathering of a document of other software, in a task of its own.
+#[derive(Debug)]
+struct Gathering {
+    lease: Lease,
+    _task: AbortOnDrop,
 }
 
 /// A reader in a task of its own.
@@ -78,35 +91,24 @@ impl Drop for AbortOnDrop {
 /// What a reader has said.
 pub(super) struct Said {
     pub(super) by: FeedId,
-    pub(super) news: Result<News, ReadingEnded>,
+    pub(super) news: Result<News<FeedNews>, ReadingEnded>,
 }
 
 impl Feeding {
     pub(super) fn new(sources: Sources, pace: Pace) -> Self {
         let interest = Interest::everything();
-        Self { sources, pace, interest, front: None, behind: Vec::new(), opened: 0 }
+        let (front, behind, gathering) = (None, Vec::new(), None);
+        Self { sources, pace, interest, front, behind, opened: 0, gathering }
     }
 
-    /// What was handed on counts no more: whoever had the shard meanwhile may have left some of it
-    /// unhandled. A document of other software is read anew; of a feed, the shard's cursor tells.
-    pub(super) fn forget_document(&mut self) {
-        if self.reads_document() {
-            self.front = None;
-            self.behind.clear();
-        }
-    }
-
-    /// What an event is read again from; `None` for a document of other software.
-    pub(super) fn source(&self) -> Option<Box<FeedSource>> {
-        match &self.sources {
-            Sources::Feed(source) => Some(source.clone()),
-            Sources::Document { .. } => None,
-        }
+    /// What an event is read again from.
+    pub(super) fn source(&self) -> EventSource {
+        self.sources.again()
     }
 
     /// Whether a document of other software is read.
     pub(super) const fn reads_document(&self) -> bool {
-        matches!(self.sources, Sources::Document { .. })
+        matches!(self.sources, Sources::Entries(_))
     }
 
     /// Where the front is; `None` while nothing is read.
@@ -126,7 +128,9 @@ impl Feeding {
             self.behind.clear();
             return;
         }
-        let unfed = |lane: &&Lane| lane.fed_by == FedBy::Nobody && !lane.is_leaving;
+        let unfed = |lane: &&Lane| {
+            lane.fed_by == FedBy::Nobody && !lane.is_leaving && !lane.is_read_to_limit()
+        };
         let unfed = lanes.iter().filter(unfed).filter(|lane| Lanes::is_hungry(lane));
         let mut unfed: Vec<(Position, Lease)> =
             unfed.map(|lane| (lane.read_to, lane.lease)).collect();
@@ -195,6 +199,24 @@ impl Feeding {
         let is_all = held.len() == usize::from(shards.get());
         let scope = if is_all { Scope::EVERYTHING } else { Scope::of(shards, held) };
         self.interest.set(scope);
+        self.gather(lanes);
+    }
+
+    /// Gathers the entries of a document of other software while the shard is held that goes with
+    /// it, under its token.
+    fn gather(&mut self, lanes: &Lanes) {
+        let Sources::Entries(source) = &mut self.sources else { return };
+        let lease = lanes.get(GATHERING).map(|lane| lane.lease);
+        if self.gathering.as_ref().map(|gathering| gathering.lease) == lease {
+            return;
+        }
+        if lease.is_none() && !lanes.is_empty() {
+            source.forget_opened();
+        }
+        self.gathering = lease.map(|lease| {
+            let gathering = source.gather(lease, self.pace.clone()).in_current_span();
+            Gathering { lease, _task: AbortOnDrop(tokio::spawn(gathering).abort_handle()) }
+        });
     }
 
     /// A reader has handed on all events of these shards up to here.
@@ -207,7 +229,7 @@ impl Feeding {
     ) {
         for lane in lanes.iter_mut().filter(|lane| lane.fed_by == FedBy::Feed(by)) {
             if scope.has(lane.lease.shard) {
-                lane.read_to = lane.read_to.max(through);
+                lane.read_through(through);
             } else if through > lane.read_to {
                 // It was acquired after this was read: another reader goes back for it.
                 lane.fed_by = FedBy::Nobody;

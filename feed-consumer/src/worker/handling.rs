@@ -1,4 +1,4 @@
-//! What becomes of events that were handled, or not.
+//! Events are taken in hand, and what becomes of them.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -7,17 +7,17 @@ use feed_protocol::Position;
 use futures_util::future::{AbortHandle, AbortRegistration, Abortable, FusedFuture};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::lanes::{Item, Portion};
-use super::parking::OnExhausted;
-use super::reviving::{self, Revival, Revived};
+use super::reviving::{self, DueHead, Revival, Revived};
 use super::storing::meanwhile;
-use super::{ConsumerError, Ended, Next, Worker};
+use super::suspicion::{Alone, Hall};
+use super::{ConsumerError, Next, Worker};
+use crate::handler::handed::Handed;
 use crate::handler::work::{Attempt, Ending, Failed};
-use crate::handler::{HandlerError, Kind, Work};
+use crate::handler::{HandlerError, Work};
 use crate::schedule::failures::Failures;
-use crate::store::pages::SeenEntry;
 use crate::store::shards::{Lease, Move};
 use crate::store::{Advance, StoreError};
 
@@ -28,8 +28,8 @@ struct NotCommitted(#[source] Box<dyn Error + Send + Sync>);
 
 /// What a handler is about to have.
 pub(super) enum Started {
-    /// Events in their turn.
-    Portion(Portion, Attempt, AbortRegistration),
+    /// Events in their turn; what counts the attempts, if it is one that is handled alone.
+    Portion(Portion, Attempt, Option<Alone>, AbortRegistration),
     /// An event that was parked, or waited behind one.
     Revival(Revival),
 }
@@ -52,23 +52,37 @@ pub(super) enum Done {
 pub(super) async fn carry_out<W: Work>(
     work: &W,
     transactions: Arc<W::Transactions>,
+    hall: Hall,
     started: Started,
 ) -> Done {
     match started {
-        Started::Portion(portion, attempt, registration) => {
+        Started::Portion(portion, attempt, alone, registration) => {
             let moves = match &attempt.ending {
                 Some(Ending::Advance(advance)) => advance.moves.clone(),
                 _ => Vec::new(),
             };
-            let attempting = Abortable::new(work.attempt(&transactions, attempt), registration);
-            let result = attempting.await.ok();
+            let attempting = attempt_in(hall, alone, work.attempt(&transactions, attempt));
+            let result = Abortable::new(attempting, registration).await.ok();
             Done::Portion { portion, moves, result }
         }
         Started::Revival(revival) => {
             let (lease, position) = (revival.lease, revival.position);
-            let revived = reviving::revive(work, &transactions, revival).await;
+            let revived = reviving::revive(work, &transactions, hall, revival).await;
             Done::Revival { lease, position, revived }
         }
+    }
+}
+
+/// Tries once, beside what else is in hand in this process, or alone and counted.
+pub(super) async fn attempt_in(
+    hall: Hall,
+    alone: Option<Alone>,
+    attempt: impl Future<Output = Result<(), Failed>>,
+) -> Result<(), Failed> {
+    let _admission = hall.enter(alone.is_some()).await;
+    match alone {
+        Some(alone) => alone.attempt(attempt).await,
+        None => attempt.await,
     }
 }
 
@@ -79,12 +93,21 @@ where
 {
     /// Takes the next events in hand, if there are any whose turn it is. `Some(None)` if there was
     /// nothing to do with them.
-    pub(super) fn start(&mut self) -> Option<Option<Started>> {
+    pub(super) fn start(&mut self, is_at_rest: bool) -> Option<Option<Started>> {
         if self.leases.deadline().is_none_or(|it| it <= Instant::now()) {
             return None;
         }
-        if let Some(revival) = self.start_revival() {
-            return Some(Some(revival));
+        self.is_alone_in_hand &= !is_at_rest;
+        let head = self.due_head();
+        if head.is_some_and(|head| head.is_suspect) || self.lanes.is_suspect_next() {
+            // Whatever else is in hand comes to its end first.
+            return if is_at_rest { self.start_suspect(head) } else { None };
+        }
+        if self.is_alone_in_hand {
+            return None;
+        }
+        if let Some(head) = head {
+            return Some(Some(self.start_revival(head)?));
         }
         if !self.is_batch_due() {
             return None;
@@ -97,30 +120,67 @@ where
             self.storing.note(self.lanes.is_any_window_full());
         }
         let portion = portion?;
-        let events = portion.handed();
+        let events = portion.handed(self.noting.as_ref());
         if work.passes_over(&events) {
             self.done(portion);
             return Some(None);
         }
+        Some(Some(self.begin(portion, events, None, registration)))
+    }
+
+    /// Takes in hand what may have ended a worker, and nothing beside it.
+    fn start_suspect(&mut self, head: Option<DueHead>) -> Option<Option<Started>> {
+        if let Some(head) = head.filter(|head| head.is_suspect) {
+            let started = self.start_revival(head)?;
+            self.is_alone_in_hand = true;
+            return Some(Some(started));
+        }
+        let (abort, registration) = AbortHandle::new_pair();
+        let portion = self.lanes.take_suspect(&abort);
+        if self.lanes.take_set_aside() {
+            self.storing.note(self.lanes.is_any_window_full());
+        }
+        let portion = portion?;
+        let events = portion.handed(self.noting.as_ref());
+        let item = portion.items.first()?;
+        let (lease, position) = (item.lease, item.waiting.position());
+        if self.work.passes_over(&events) {
+            self.done(portion);
+            return Some(None);
+        }
+        let attempts = self.lanes.held(lease).map_or(0, |lane| lane.suspicion.attempts(position));
+        if attempts >= self.manner.deadly_after {
+            let result = Some(Err(Failed::Deadly(attempts)));
+            self.finished.push_back(Done::Portion { portion, moves: Vec::new(), result });
+            return Some(None);
+        }
+        let alone = self.alone(lease, position);
+        self.is_alone_in_hand = true;
+        Some(Some(self.begin(portion, events, Some(alone), registration)))
+    }
+
+    fn begin(
+        &self,
+        portion: Portion,
+        events: Vec<Handed>,
+        alone: Option<Alone>,
+        registration: AbortRegistration,
+    ) -> Started {
         let ending = W::IS_TRANSACTIONAL.then(|| Ending::Advance(self.advance_past(&portion)));
         let (number, deadline) = (portion.number, self.manner.deadline);
         let attempt = Attempt { events, ending, number, deadline };
-        Some(Some(Started::Portion(portion, attempt, registration)))
+        Started::Portion(portion, attempt, alone, registration)
     }
 
     /// How cursors move in a transaction in which a portion is handled.
     fn advance_past(&self, portion: &Portion) -> Advance {
         let moves = portion.lasts().into_iter();
         let moves = moves.filter_map(|(lease, last)| Some(self.lanes.held(lease)?.past(last)));
-        let seen = portion.items.iter().filter_map(|Item { waiting, .. }| {
-            let iri = waiting.entry.clone()?;
-            Some(SeenEntry { iri, updated: waiting.recorded.updated })
-        });
-        let (moves, seen) = (moves.collect(), seen.collect());
+        let moves = moves.collect();
         let lasts = portion.lasts();
         let lanes = lasts.iter().filter_map(|(lease, _)| self.lanes.held(*lease));
         let followers = lanes.flat_map(|lane| lane.followers().iter().cloned()).collect();
-        Advance { subscription: self.subscription.clone(), moves, seen, followers }
+        Advance { subscription: self.subscription.clone(), moves, followers }
     }
 
     /// Notes what became of a portion.
@@ -140,6 +200,9 @@ where
             // One of its shards is another worker's now, and the rest is handled again.
             None => self.lanes.put_back(portion),
             Some(Err(Failed::Handler(error))) => return self.failed(flight, portion, error).await,
+            Some(Err(Failed::Deadly(attempts))) => {
+                return self.exhausted_deadly(flight, portion, attempts).await;
+            }
             Some(Err(Failed::Fenced(shards))) => {
                 self.lost(&shards);
                 self.lanes.put_back(portion);
@@ -178,9 +241,18 @@ where
                 lane.in_hand = None;
                 lane.rests_until = None;
                 lane.failures.clear();
+                let was_outage = is_taken && lane.outage.take().is_some();
+                let was_suspect = lane.suspicion.is_of_next();
                 lane.done(waiting);
+                (was_outage, was_suspect)
             });
-            if done.is_some() {
+            if let Some((was_outage, was_suspect)) = done {
+                if was_outage {
+                    self.outage_is_over(lease.shard);
+                }
+                if is_taken {
+                    self.outcomes.handled();
+                }
                 self.now.handled += u64::from(is_taken);
                 self.now.passed_over += u64::from(!is_taken);
                 if W::IS_TRANSACTIONAL && is_taken {
@@ -189,63 +261,13 @@ where
                 } else {
                     self.storing.note(self.lanes.is_window_full(lease));
                 }
+                if was_suspect {
+                    // If the next one ends the worker, this one is neither tried again before it,
+                    // which would take its count, nor blamed.
+                    self.storing.demand();
+                }
             }
         }
-    }
-
-    /// Events were not handled.
-    async fn failed<F: Future<Output = Done>>(
-        &mut self,
-        flight: &mut FuturesUnordered<F>,
-        portion: Portion,
-        error: HandlerError,
-    ) -> Result<Next, ConsumerError> {
-        if error.kind() == Kind::Closed {
-            self.lanes.put_back(portion);
-            debug!("the handler wants no more events: {error}");
-            return Ok(Next::End(Ended::Closed));
-        }
-        let [Item { waiting, lease }] = &portion.items[..] else {
-            warn!(
-                position = portion.items.first().map(|it| it.waiting.position().get()),
-                count = portion.items.len(),
-                "events were not handled together: {error}; handling them one at a time",
-            );
-            for Item { lease, .. } in &portion.items {
-                self.lanes.change(*lease, |lane| lane.singly += 1);
-            }
-            self.lanes.put_back(portion);
-            return Ok(Next::GoOn);
-        };
-        let (recorded, lease) = (Arc::clone(&waiting.recorded), *lease);
-        self.lanes.put_back(portion);
-        let failed = self.lanes.change(lease, |lane| {
-            let failure = lane.failures.add(error.as_error(), error.wait());
-            let delay = failure.next_try.filter(|_| error.kind() == Kind::Transient);
-            lane.rests_until = delay.map(|delay| Instant::now() + delay);
-            (failure.count, delay, lane.failures.message().to_owned())
-        });
-        // Another worker has it now.
-        let Some((count, delay, message)) = failed else { return Ok(Next::GoOn) };
-        let Some(delay) = delay else {
-            if self.manner.on_exhausted == OnExhausted::Park {
-                return self.park(flight, lease, recorded, count, &error).await;
-            }
-            return Err(ConsumerError::Handler {
-                position: recorded.position,
-                source_attribute: recorded.event.source().to_string(),
-                id: recorded.event.id().to_string(),
-                attempts: count,
-                source: error.into_inner(),
-            });
-        };
-        warn!(
-            position = %recorded.position,
-            id = %recorded.event.id(),
-            attempt = count,
-            "the event was not handled: {message}; next try in {delay:.1?}",
-        );
-        Ok(Next::GoOn)
     }
 
     /// Finds out whether a transaction has been committed of which that is unknown.

@@ -7,12 +7,14 @@ use futures_util::stream::FuturesUnordered;
 use tracing::warn;
 
 use super::handling::Done;
-use super::lane::Lane;
+use super::lane::{Bounds, Lane};
 use super::{ConsumerError, Next, Worker};
 use crate::handler::Work;
 use crate::lease::LeaseNews;
 use crate::shard::ShardNumber;
 use crate::store::StoreError;
+use crate::store::orders::Barrier;
+use crate::store::shards::Acquired;
 
 impl<W, S> Worker<'_, W, S>
 where
@@ -28,10 +30,7 @@ where
         match news {
             LeaseNews::Acquired(shards) => {
                 let leases: Vec<_> = shards.iter().map(|it| it.lease).collect();
-                for acquired in shards {
-                    let lane = Lane::new(acquired.lease, acquired.place, self.manner.retry);
-                    self.lanes.insert(lane);
-                }
+                self.insert(shards);
                 self.feeding.set_interest(self.shards, &self.lanes);
                 self.unheard.clear();
                 self.reporting.acquired();
@@ -56,8 +55,29 @@ where
             }
             LeaseNews::Trouble(error) => self.unheard_of(error)?,
         }
+        let next = self.obey(flight).await?;
         self.report();
-        Ok(Next::GoOn)
+        Ok(next)
+    }
+
+    /// Shards were acquired.
+    fn insert(&mut self, shards: Vec<Acquired>) {
+        let (retry, most_behind) = (self.manner.retry, self.manner.most_behind);
+        let limit = match self.leases.orders().and_then(|orders| orders.barrier) {
+            Some(Barrier::Reach(limit)) => Some(limit),
+            _ => None,
+        };
+        for acquired in shards {
+            if acquired.suspects.events > 0 {
+                warn!(
+                    shard = %acquired.lease.shard,
+                    events = acquired.suspects.events,
+                    "the worker that had it ended before it gave it back: what it may have had in \
+                     hand is handled one at a time, with nothing else in hand"
+                );
+            }
+            self.lanes.insert(Lane::new(acquired, Bounds { retry, limit, most_behind }));
+        }
     }
 
     /// It was found that shards are another worker's now, or may be.
@@ -79,17 +99,7 @@ where
                 );
             }
         }
-        self.forget(shards);
-    }
-
-    /// Shards are held no more: nothing is read for them, and a document of other software goes
-    /// with its only one.
-    pub(super) fn forget(&mut self, shards: &[ShardNumber]) {
         self.feeding.set_interest(self.shards, &self.lanes);
-        if self.feeding.reads_document() && !shards.is_empty() {
-            self.document = None;
-            self.feeding.forget_document();
-        }
     }
 
     /// The leases have ended without being renewed.

@@ -3,25 +3,24 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use feed_protocol::{Position, Recorded};
 use futures_util::future::AbortHandle;
 use tokio::time::Instant;
 
 use super::feeding::FedBy;
+use super::outage::Outage;
 use super::shelf::Shelf;
+use super::suspicion::Suspicion;
 use crate::cursor::digest;
 use crate::schedule::failures::{Failures, Patience};
-use crate::store::Validators;
-use crate::store::pages::SeenEntry;
 use crate::store::parking::Follower;
-use crate::store::shards::{Lease, Move, ShardPlace};
+use crate::store::shards::{Acquired, Lease, Move, ShardPlace};
 
 /// An event that waits for its turn.
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
     pub(super) recorded: Arc<Recorded>,
-    /// Its id in a document of other software.
-    pub(super) entry: Option<String>,
 }
 
 impl Waiting {
@@ -59,14 +58,36 @@ pub(super) struct Lane {
     pub(super) singly: usize,
     /// What is parked of it.
     pub(super) shelf: Shelf,
+    /// What may have ended a former holder.
+    pub(super) suspicion: Suspicion,
+    /// It pauses, since most events fail.
+    pub(super) outage: Option<Outage>,
+    /// A person has paused it.
+    pub(super) is_paused: bool,
+    /// It goes no further than this, and is given back there: another number of shards is asked
+    /// for.
+    pub(super) limit: Option<Position>,
     /// It is to be given back.
     pub(super) is_leaving: bool,
+}
+
+/// How far it goes with a shard.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// How an event is tried again.
+    pub(super) retry: Patience,
+    /// Up to where.
+    pub(super) limit: Option<Position>,
+    /// How many events may wait behind parked ones.
+    pub(super) most_behind: u64,
 }
 
 /// What a handler has of a shard.
 #[derive(Debug)]
 pub(super) struct InHand {
     pub(super) first: Position,
+    /// When the feed accepted that; `None` for a parked one that is taken up again.
+    pub(super) updated: Option<DateTime<Utc>>,
     pub(super) abort: AbortHandle,
 }
 
@@ -75,13 +96,14 @@ pub(super) struct InHand {
 struct Ahead {
     events: usize,
     last: Option<Arc<Recorded>>,
-    entries: Vec<SeenEntry>,
     /// Events that wait behind parked ones.
     followers: Vec<Follower>,
 }
 
 impl Lane {
-    pub(super) fn new(lease: Lease, place: ShardPlace, retry: Patience) -> Self {
+    pub(super) fn new(acquired: Acquired, bounds: Bounds) -> Self {
+        let Bounds { retry, limit, most_behind } = bounds;
+        let Acquired { lease, place, suspects, .. } = acquired;
         Self {
             lease,
             read_to: place.position,
@@ -94,9 +116,45 @@ impl Lane {
             failures: Failures::new(retry),
             rests_until: None,
             singly: 0,
-            shelf: Shelf::default(),
+            shelf: Shelf::new(most_behind),
+            suspicion: Suspicion::new(suspects),
+            outage: None,
+            is_paused: false,
+            limit,
             is_leaving: false,
         }
+    }
+
+    /// Whether its next event may be handled, if there is one.
+    pub(super) fn is_free(&self) -> bool {
+        self.in_hand.is_none() && !self.is_leaving && !self.is_paused
+    }
+
+    /// Whether the next event has to be handled by itself.
+    pub(super) fn is_next_alone(&self) -> bool {
+        self.singly > 0 || self.failures.count() > 0 || self.outage.is_some()
+    }
+
+    /// Whether too much waits behind parked events for the next one to wait there, too.
+    pub(super) fn is_held_up(&self) -> bool {
+        let is_behind = |it: &Waiting| self.shelf.holds_back(&it.recorded).is_some();
+        self.shelf.is_full() && self.first().is_some_and(is_behind)
+    }
+
+    /// All of its events up to here were read.
+    pub(super) fn read_through(&mut self, through: Position) {
+        let through = self.limit.map_or(through, |limit| through.min(limit));
+        self.read_to = self.read_to.max(through);
+    }
+
+    /// Whether everything up to its limit was read.
+    pub(super) fn is_read_to_limit(&self) -> bool {
+        self.limit.is_some_and(|limit| self.read_to >= limit)
+    }
+
+    /// Whether everything up to its limit is done.
+    pub(super) fn is_done_to_limit(&self) -> bool {
+        self.is_read_to_limit() && self.len() == 0 && self.in_hand.is_none()
     }
 
     pub(super) fn first(&self) -> Option<&Waiting> {
@@ -145,6 +203,13 @@ impl Lane {
         }
     }
 
+    /// The first event beyond the cursor that is not done, and when the feed accepted it, of those
+    /// that were read.
+    pub(super) fn next(&self) -> Option<(Position, DateTime<Utc>)> {
+        let in_hand = self.in_hand.as_ref().and_then(|it| Some((it.first, it.updated?)));
+        in_hand.or_else(|| self.first().map(|it| (it.position(), it.recorded.updated)))
+    }
+
     /// The position up to which all is done.
     pub(super) fn passed(&self) -> Position {
         let first = self.in_hand.as_ref().map(|it| it.first);
@@ -154,9 +219,8 @@ impl Lane {
 
     /// An event is done.
     pub(super) fn done(&mut self, done: Waiting) {
+        self.suspicion.next_is_done(done.position());
         self.ahead.events += 1;
-        let updated = done.recorded.updated;
-        self.ahead.entries.extend(done.entry.map(|iri| SeenEntry { iri, updated }));
         self.ahead.last = Some(done.recorded);
     }
 
@@ -166,6 +230,7 @@ impl Lane {
         let Some(subject) = self.shelf.holds_back(&first.recorded).cloned() else { return false };
         let (lease, position) = (self.lease, first.position());
         if let Some(waiting) = self.pop() {
+            self.shelf.set_behind(&subject);
             self.ahead.followers.push(Follower { lease, subject, position });
             self.done(waiting);
         }
@@ -177,14 +242,10 @@ impl Lane {
         &self.ahead.followers
     }
 
-    /// How its cursor moves past all that is done, and the entries of documents on the way; `None`
-    /// if it need not.
-    pub(super) fn movement(&self) -> Option<(Move, &[SeenEntry])> {
+    /// How its cursor moves past all that is done; `None` if it need not.
+    pub(super) fn movement(&self) -> Option<Move> {
         let position = self.passed();
-        (position > self.stored.position).then(|| {
-            let last = self.ahead.last.as_deref();
-            (self.to(position, last), self.ahead.entries.as_slice())
-        })
+        (position > self.stored.position).then(|| self.to(position, self.ahead.last.as_deref()))
     }
 
     /// How its cursor stays.
@@ -195,11 +256,6 @@ impl Lane {
     /// How its cursor moves past an event.
     pub(super) fn past(&self, last: &Recorded) -> Move {
         self.to(last.position, Some(last))
-    }
-
-    /// How its cursor stays, with the validators of a document that was handled whole.
-    pub(super) fn with_validators(&self, validators: Validators) -> Move {
-        Move { lease: self.lease, to: ShardPlace { validators, ..self.stored.clone() } }
     }
 
     fn to(&self, position: Position, last: Option<&Recorded>) -> Move {

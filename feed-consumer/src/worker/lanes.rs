@@ -5,6 +5,7 @@
 //! again.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use feed_protocol::{Position, Recorded};
 use futures_util::future::AbortHandle;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 use super::feeding::FedBy;
 use super::lane::{InHand, Lane, Waiting};
 use crate::handler::handed::Handed;
+use crate::handler::once::Noting;
 use crate::shard::{ShardCount, ShardNumber};
 use crate::store::shards::Lease;
 
@@ -32,6 +34,8 @@ pub(super) struct Lanes {
     lanes: Vec<Option<Lane>>,
     /// Those that have an event that may be handled, by its position.
     ready: BTreeSet<(Position, ShardNumber)>,
+    /// Those of which the next event may be handled, but alone: it may have ended a worker.
+    suspect: BTreeSet<(Position, ShardNumber)>,
     /// How many events of a shard may be done, or in hand, beyond its stored cursor.
     window: usize,
     waiting: usize,
@@ -55,8 +59,12 @@ pub(super) struct Item {
 }
 
 impl Portion {
-    pub(super) fn handed(&self) -> Vec<Handed> {
-        let handed = |it: &Item| Handed { recorded: it.waiting.recorded.clone(), lease: it.lease };
+    pub(super) fn handed(&self, noting: Option<&Arc<Noting>>) -> Vec<Handed> {
+        let handed = |it: &Item| Handed {
+            recorded: Arc::clone(&it.waiting.recorded),
+            lease: it.lease,
+            noting: noting.cloned(),
+        };
         self.items.iter().map(handed).collect()
     }
 
@@ -80,6 +88,7 @@ impl Lanes {
         Self {
             lanes,
             ready: BTreeSet::new(),
+            suspect: BTreeSet::new(),
             window: window.max(1),
             waiting: 0,
             weight: 0,
@@ -121,7 +130,7 @@ impl Lanes {
     pub(super) fn remove(&mut self, shard: ShardNumber) -> Option<Lane> {
         let lane = self.lanes.get_mut(usize::from(shard.get()))?.take()?;
         if let Some(first) = lane.first() {
-            self.ready.remove(&(first.position(), shard));
+            self.unready(first.position(), shard);
         }
         self.waiting -= lane.len();
         self.weight -= lane.weight();
@@ -162,23 +171,44 @@ impl Lanes {
         let (first, len, weight) = before;
         self.waiting = self.waiting - len + lane.len();
         self.weight = self.weight - weight + lane.weight();
-        if let Some(first) = first {
-            self.ready.remove(&(first, shard));
-        }
-        if lane.in_hand.is_none()
-            && !lane.is_leaving
+        let may_begin = lane.is_free()
             && lane.rests_until.is_none()
             && lane.ahead() < self.window
-            && let Some(first) = lane.first()
-        {
-            self.ready.insert((first.position(), shard));
+            && !lane.is_held_up();
+        let next = lane.first().map(Waiting::position).filter(|_| may_begin);
+        let is_suspect = lane.suspicion.is_of_next();
+        if let Some(first) = first {
+            self.unready(first, shard);
+        }
+        if let Some(next) = next {
+            let among = if is_suspect { &mut self.suspect } else { &mut self.ready };
+            among.insert((next, shard));
         }
         Some(changed)
     }
 
+    fn unready(&mut self, first: Position, shard: ShardNumber) {
+        self.ready.remove(&(first, shard));
+        self.suspect.remove(&(first, shard));
+    }
+
+    /// Changes every lane.
+    pub(super) fn change_all(&mut self, change: impl Fn(&mut Lane)) {
+        let shards: Vec<ShardNumber> = self.iter().map(|lane| lane.lease.shard).collect();
+        for shard in shards {
+            self.change_shard(shard, &change);
+        }
+    }
+
     /// Whether an event may be handled.
     pub(super) fn is_ready(&self) -> bool {
-        !self.ready.is_empty()
+        !self.ready.is_empty() || !self.suspect.is_empty()
+    }
+
+    /// Whether the oldest event that may be handled is one that may have ended a worker.
+    pub(super) fn is_suspect_next(&self) -> bool {
+        let suspect = self.suspect.first();
+        suspect.is_some_and(|it| self.ready.first().is_none_or(|ready| it < ready))
     }
 
     /// Whether a shard waits for nothing but its cursor.
@@ -189,7 +219,11 @@ impl Lanes {
     /// An event for a shard. It is left out if it was read before; `false` if there is no room for
     /// it, and the shard has been left behind.
     pub(super) fn offer(&mut self, shard: ShardNumber, waiting: Waiting, by: FedBy) {
-        let wants = |lane: &Lane| lane.fed_by == by && waiting.position() > lane.read_to;
+        let wants = |lane: &Lane| {
+            lane.fed_by == by
+                && waiting.position() > lane.read_to
+                && lane.limit.is_none_or(|limit| waiting.position() <= limit)
+        };
         if !self.get(shard).is_some_and(wants) {
             return;
         }
@@ -236,8 +270,10 @@ impl Lanes {
             && let Some(&(_, shard)) = self.ready.first()
             && let Some(lane) = self.get(shard)
             && let Some(next) = lane.first()
+            // It is set aside when it would be the first.
+            && lane.shelf.holds_back(&next.recorded).is_none()
         {
-            let is_alone = lane.singly > 0 || lane.failures.count() > 0;
+            let is_alone = lane.is_next_alone();
             if let Some(first) = items.first() {
                 if is_alone || !joins(&first.waiting.recorded, &next.recorded) {
                     break;
@@ -248,11 +284,14 @@ impl Lanes {
             let lease = lane.lease;
             let taken = items.iter().filter(|item| item.lease == lease).count();
             let is_last = taken + 1 + lane.ahead() >= self.window;
-            let first = lane.in_hand.as_ref().map_or(next.position(), |it| it.first);
+            let (first, updated) = match &lane.in_hand {
+                Some(in_hand) => (in_hand.first, in_hand.updated),
+                None => (next.position(), Some(next.recorded.updated)),
+            };
             let abort = abort.clone();
             let waiting = self.change_shard(shard, |lane| {
                 lane.singly = lane.singly.saturating_sub(1);
-                lane.in_hand = Some(InHand { first, abort });
+                lane.in_hand = Some(InHand { first, updated, abort });
                 lane.pop()
             });
             items.extend(waiting.flatten().map(|waiting| Item { waiting, lease }));
@@ -278,9 +317,24 @@ impl Lanes {
         (!items.is_empty()).then_some(Portion { items, number })
     }
 
+    /// The next event that may have ended a worker, to be handled alone. It is in hand from now on.
+    pub(super) fn take_suspect(&mut self, abort: &AbortHandle) -> Option<Portion> {
+        self.set_aside();
+        let &(first, shard) = self.suspect.first()?;
+        let abort = abort.clone();
+        let (waiting, lease, number) = self.change_shard(shard, |lane| {
+            let updated = lane.first().map(|it| it.recorded.updated);
+            lane.in_hand = Some(InHand { first, updated, abort });
+            (lane.pop(), lane.lease, lane.failures.count().saturating_add(1))
+        })?;
+        let items = vec![Item { waiting: waiting?, lease }];
+        Some(Portion { items, number })
+    }
+
     /// Sets aside the events whose turn it would be, if one of their subject is parked.
     fn set_aside(&mut self) {
-        while let Some(&(_, shard)) = self.ready.first()
+        while let Some(&(_, shard)) =
+            self.suspect.first().into_iter().chain(self.ready.first()).min()
             && let Some(lane) = self.get(shard)
             && let Some(first) = lane.first()
             && lane.shelf.holds_back(&first.recorded).is_some()

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::handling::Done;
 use super::lane::Lane;
+use super::repairing::Occasion;
 use super::reviving::Revived;
 use super::storing::meanwhile;
 use super::{ConsumerError, Ended, Next, Worker};
@@ -37,6 +38,15 @@ pub enum OnExhausted {
     /// The subscription ends with an error, and its cursor stays before the event: what keeps a total
     /// order ([`ShardCount::ONE`](crate::ShardCount::ONE)).
     Stop,
+}
+
+/// Whether a parked event is taken up again by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retries {
+    /// As the schedule has it.
+    Scheduled,
+    /// Only when a person asks for it.
+    ByPeople,
 }
 
 /// Text that says of no end of an event that keeps failing.
@@ -77,6 +87,7 @@ where
             Some(Revived::Handled) => match self.flush(flight).await? {
                 Next::GoOn => {
                     self.now.handled += 1;
+                    self.outcomes.clear();
                     self.resolve(flight, lease, position, Resolution::Handled).await
                 }
                 end @ Next::End(_) => Ok(end),
@@ -84,8 +95,8 @@ where
             Some(Revived::Failed { error, .. }) if error.kind() == Kind::Closed => {
                 Ok(Next::End(Ended::Closed))
             }
-            Some(Revived::Failed { recorded, retries, error }) => {
-                self.park_again(flight, lease, &recorded, retries, &error).await
+            Some(Revived::Failed { recorded, retries, error, next }) => {
+                self.park_again(flight, lease, &recorded, retries, &error, next).await
             }
             Some(Revived::Unknown(reason)) => {
                 warn!(%position, "a parked event could not be taken up: {reason}");
@@ -98,7 +109,10 @@ where
                 Ok(Next::GoOn)
             }
         };
-        self.lanes.change(lease, |lane| lane.in_hand = None);
+        self.lanes.change(lease, |lane| {
+            lane.in_hand = None;
+            lane.suspicion.head_is_done(position);
+        });
         next
     }
 
@@ -143,6 +157,7 @@ where
         recorded: Arc<Recorded>,
         attempts: u32,
         error: &HandlerError,
+        next: Retries,
     ) -> Result<Next, ConsumerError> {
         if let end @ Next::End(_) = self.store(flight).await? {
             return Ok(end);
@@ -150,7 +165,7 @@ where
         let Some(to) = self.lanes.held(lease).map(|lane| lane.past(&recorded)) else {
             return Ok(Next::GoOn);
         };
-        let retry_after = self.retry_after(0, error);
+        let retry_after = self.retry_after(0, next, error);
         let error = chain(error.as_error());
         warn!(
             position = %recorded.position,
@@ -184,8 +199,10 @@ where
             lane.rests_until = None;
             lane.moved(to.to);
             let subject = recorded.event.subject().cloned();
-            lane.shelf.put(recorded.position, subject, retry_after);
+            lane.shelf.put(recorded.position, subject, retry_after, 0);
+            lane.suspicion.next_is_done(recorded.position);
         });
+        self.have_repaired(recorded.position, next.into());
         Ok(Next::GoOn)
     }
 
@@ -198,11 +215,12 @@ where
         recorded: &Arc<Recorded>,
         retries: Option<u32>,
         error: &HandlerError,
+        next: Retries,
     ) -> Result<Next, ConsumerError> {
         let position = recorded.position;
         let done =
             retries.map_or(0, |retries| usize::try_from(retries).unwrap_or(usize::MAX - 1) + 1);
-        let retry_after = self.retry_after(done, error);
+        let retry_after = self.retry_after(done, next, error);
         let error = chain(error.as_error());
         warn!(%position, "a parked event has failed again: {error}; {}", next_time(retry_after));
         let (store, subscription) = (Arc::clone(&self.store), self.subscription.clone());
@@ -236,13 +254,15 @@ where
             }
         }
         self.lanes.change(lease, |lane| lane.shelf.set_due(position, retry_after));
+        self.have_repaired(position, next.into());
         Ok(Next::GoOn)
     }
 
-    /// In how long a parked event is taken up again that was so often already, and has failed with
-    /// this error: not before the wait that it asks for is over.
-    fn retry_after(&self, done: usize, error: &HandlerError) -> Option<Duration> {
-        let planned = self.manner.parked_retries.get(done).copied()?;
+    /// In how long an event is taken up again that was so often already, and has failed with this
+    /// error: not before the wait that it asks for is over.
+    fn retry_after(&self, done: usize, next: Retries, error: &HandlerError) -> Option<Duration> {
+        let planned = self.manner.parked_retries.get(done).copied();
+        let planned = planned.filter(|_| next == Retries::Scheduled)?;
         Some(planned.max(error.wait().unwrap_or_default()))
     }
 
@@ -269,7 +289,13 @@ where
         };
         for lease in leases {
             let mine = heads.iter().filter(|head| head.shard == lease.shard).cloned();
-            self.lanes.change(*lease, |lane| lane.shelf.load(mine));
+            self.lanes.change(*lease, |lane| {
+                lane.shelf.load(mine);
+                lane.suspicion.add_heads(lane.shelf.heads_with_due().collect::<Vec<_>>());
+            });
+        }
+        for head in heads.iter().filter(|head| head.is_parked) {
+            self.have_repaired(head.position, Occasion::Found);
         }
         Ok(Next::GoOn)
     }

@@ -40,7 +40,6 @@ where
             // There is nothing to wait for.
             || (self.until_idle && self.feeding.is_idle())
             || self.reading_ended.is_some()
-            || self.document.is_some()
             || self.waiting_since.get_or_insert_with(Instant::now).elapsed() >= time
     }
 

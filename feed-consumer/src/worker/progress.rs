@@ -40,4 +40,7 @@ pub enum Ended {
     Shutdown,
     /// The handler wants no more events.
     Closed,
+    /// There is another number of shards. The subscription begins anew by itself, so this is never
+    /// why a [`Consumer`](crate::Consumer) ends.
+    Resharded,
 }

@@ -3,18 +3,24 @@
 //! It is put together when the leases have something to say, which is about once a second, and goes
 //! to the database with the next sign of life. Events cost nothing of it.
 
+mod shards;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use feed_protocol::Position;
 use futures_util::future::FusedFuture;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::Worker;
-use super::lane::{Lane, Waiting};
+use super::lane::Lane;
 use crate::handler::Work;
 use crate::reading::Pace;
 use crate::reading::outlook::{LastFailure, Outlook};
+
+pub use shards::{RestReason, Resting, Retrying};
 
 /// Over how long the rate is measured.
 const RATE_OVER: Duration = Duration::from_secs(5);
@@ -22,6 +28,8 @@ const RATE_OVER: Duration = Duration::from_secs(5);
 const MEASURE: Duration = Duration::from_millis(250);
 /// At most so many shards that are tried again are named.
 const MOST_RETRYING: usize = 20;
+/// At most so many shards that rest are named.
+const MOST_RESTING: usize = 20;
 /// At most so many characters of an error are told.
 const MOST_OF_ERROR: usize = 500;
 
@@ -52,12 +60,22 @@ pub struct WorkerReport {
     /// In how many seconds it asks for news; `None` if that is not known, since it is told of news,
     /// or is busy.
     pub next_poll_seconds: Option<f64>,
+    /// When the feed accepted the oldest event that waits or is in hand, and was not set aside, by the
+    /// feed's clock (RFC 3339); `None` if there is none.
+    pub next_updated: Option<String>,
+    /// Whether no older event can be left of its shards that it has not read yet.
+    pub next_is_known: bool,
     /// The last failure of reading the feed.
     pub reading_failure: Option<ReadingFailure>,
     /// The shards that wait for an event that failed, up to 20 of them.
     pub retrying: Vec<Retrying>,
     /// How many there are in all.
     pub retrying_in_all: u64,
+    /// The shards that rest by themselves, or go on slowly, for a reason that is not one event, up to
+    /// 20 of them.
+    pub resting: Vec<Resting>,
+    /// How many there are in all.
+    pub resting_in_all: u64,
     /// How many subjects of its shards wait behind a parked event, or events without one are parked.
     pub parked: u64,
 }
@@ -77,25 +95,6 @@ pub struct ReadingFailure {
     pub next_try_seconds: Option<f64>,
     /// Whether the feed has been read since.
     pub is_over: bool,
-}
-
-/// An event that failed, for which its shard waits.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct Retrying {
-    /// The shard.
-    pub shard: u16,
-    /// The position of the event.
-    pub position: u64,
-    /// Its id; `None` while a handler has it.
-    pub id: Option<String>,
-    /// How many tries have failed.
-    pub attempts: u32,
-    /// In how many seconds the next try is; `None` if it goes on already.
-    pub next_try_seconds: Option<f64>,
-    /// Why the last one failed, with all its causes.
-    pub error: String,
 }
 
 /// What reports are made of, beyond what a worker knows anyway.
@@ -155,6 +154,7 @@ where
             self.reporting.at_rest = Some(Instant::now());
         }
         let known = self.reporting.outlook.known();
+        let next = self.lanes.iter().filter_map(Lane::next).min();
         let failing = || self.lanes.iter().filter(|lane| lane.failures.count() > 0);
         let report = WorkerReport {
             head: Some(now.head.get()),
@@ -165,9 +165,13 @@ where
             busy_seconds: self.reporting.at_rest.map(|since| seconds(since.elapsed())),
             schedule: Some(self.reporting.schedule.clone()),
             next_poll_seconds: known.next_poll.and_then(until),
+            next_updated: next.map(|(_, updated)| updated.to_rfc3339()),
+            next_is_known: self.lanes.iter().all(|lane| is_read(lane, next, now.head)),
             reading_failure: known.last_failure.map(ReadingFailure::from),
             retrying: failing().take(MOST_RETRYING).map(Retrying::of).collect(),
             retrying_in_all: count(failing().count()),
+            resting: self.lanes.iter().filter_map(Resting::of).take(MOST_RESTING).collect(),
+            resting_in_all: count(self.lanes.iter().filter_map(Resting::of).count()),
             parked: count(self.lanes.iter().map(|lane| lane.shelf.len()).sum()),
         };
         // Numbers and text alone are always JSON.
@@ -189,19 +193,10 @@ impl From<LastFailure> for ReadingFailure {
     }
 }
 
-impl Retrying {
-    fn of(lane: &Lane) -> Self {
-        let in_hand = lane.in_hand.as_ref().map(|it| it.first);
-        let first = lane.first().filter(|_| in_hand.is_none());
-        Self {
-            shard: lane.lease.shard.get(),
-            position: in_hand.or(first.map(Waiting::position)).unwrap_or_default().get(),
-            id: first.map(|it| it.recorded.event.id().to_string()),
-            attempts: lane.failures.count(),
-            next_try_seconds: lane.rests_until.and_then(until),
-            error: shortened(lane.failures.message()),
-        }
-    }
+/// Whether no event of this lane can come before this one, or the end of the feed.
+fn is_read(lane: &Lane, next: Option<(Position, DateTime<Utc>)>, head: Position) -> bool {
+    let end = next.map_or(head, |(position, _)| position.min(head));
+    lane.next().is_some() || lane.read_to >= end
 }
 
 /// How long it is until then; `None` if the time has come.
@@ -268,6 +263,13 @@ mod tests {
         assert_eq!((report.head, report.handled), (Some(7), 0));
         assert_eq!(report.retrying[0].shard, 3);
         assert_eq!(serde_json::from_str::<WorkerReport>("{}").unwrap(), WorkerReport::default());
+        let resting: WorkerReport = serde_json::from_str(
+            r#"{"resting":[{"shard":1,"why":"most_fail"},{"shard":2,"why":"not_yet_known"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(resting.resting[0].why, RestReason::MostFail);
+        assert_eq!(resting.resting[1].why, RestReason::Other);
+        assert!(resting.next_updated.is_none() && !resting.next_is_known);
     }
 
     #[test]

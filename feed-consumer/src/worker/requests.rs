@@ -9,6 +9,7 @@ use tracing::{info, warn};
 
 use super::handling::Done;
 use super::lane::Lane;
+use super::repairing::Repairing;
 use super::storing::meanwhile;
 use super::{ConsumerError, Next, Worker};
 use crate::handler::Work;
@@ -26,6 +27,7 @@ where
         &mut self,
         flight: &mut FuturesUnordered<F>,
     ) -> Result<Next, ConsumerError> {
+        let answered = self.repairing.as_ref().map(Repairing::answered);
         let shelved = self.lanes.iter().filter(|lane| !lane.shelf.is_empty() && !lane.is_leaving);
         let leases: Vec<Lease> = shelved.map(|lane| lane.lease).collect();
         if leases.is_empty() {
@@ -42,6 +44,9 @@ where
                 return Ok(Next::GoOn);
             }
         };
+        if let Some((repairing, answered)) = self.repairing.as_mut().zip(answered) {
+            repairing.heard(answered);
+        }
         for request in requests {
             let has = |lane: &&Lane| lane.shelf.has(request.position);
             let lane = self.lanes.iter().filter(|lane| leases.contains(&lane.lease)).find(has);

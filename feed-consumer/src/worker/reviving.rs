@@ -8,12 +8,15 @@ use futures_util::future::{AbortHandle, AbortRegistration, Abortable, FusedFutur
 use tokio::time::Instant;
 
 use super::Worker;
-use super::handling::Started;
+use super::handling::{Started, attempt_in};
 use super::lane::{InHand, Lane};
+use super::parking::Retries;
+use super::suspicion::{Alone, Deadly, Hall};
 use crate::handler::handed::Handed;
+use crate::handler::once::Noting;
 use crate::handler::work::{Attempt, Ending, Failed};
 use crate::handler::{HandlerError, Work};
-use crate::reading::FeedSource;
+use crate::reading::EventSource;
 use crate::schedule::failures::chain;
 use crate::store::parking::{Resolution, Resolving};
 use crate::store::shards::Lease;
@@ -25,9 +28,23 @@ pub(super) struct Revival {
     pub(super) position: Position,
     store: Arc<dyn CursorStore>,
     subscription: Subscription,
-    source: Option<Box<FeedSource>>,
+    source: EventSource,
     deadline: Option<Duration>,
+    /// What counts the attempt, if it is handled alone.
+    alone: Option<Alone>,
+    /// How often it has ended a worker, if that is too often for another attempt.
+    deadly: Option<u32>,
+    noting: Option<Arc<Noting>>,
     registration: AbortRegistration,
+}
+
+/// A head of a subject that is due.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DueHead {
+    lease: Lease,
+    position: Position,
+    /// It may have ended a worker.
+    pub(super) is_suspect: bool,
 }
 
 /// What became of it.
@@ -40,6 +57,8 @@ pub(super) enum Revived {
         recorded: Arc<Recorded>,
         retries: Option<u32>,
         error: HandlerError,
+        /// Whether it is taken up again by itself.
+        next: Retries,
     },
     /// It could not be got now, or what became of it is unknown.
     Unknown(String),
@@ -51,9 +70,12 @@ pub(super) enum Revived {
 pub(super) async fn revive<W: Work>(
     work: &W,
     transactions: &W::Transactions,
+    hall: Hall,
     revival: Revival,
 ) -> Option<Revived> {
-    let Revival { lease, position, store, subscription, source, deadline, registration } = revival;
+    let Revival { lease, position, store, subscription, source, deadline, registration, .. } =
+        revival;
+    let (noting, alone, deadly) = (revival.noting, revival.alone, revival.deadly);
     let reviving = async {
         let parked = match store.parked(&subscription, position).await {
             Ok(parked) => parked,
@@ -69,6 +91,10 @@ pub(super) async fn revive<W: Work>(
                 Err(reason) => return Revived::Unknown(reason),
             },
         };
+        if let Some(attempts) = deadly {
+            let error = HandlerError::permanent(Deadly(attempts));
+            return Revived::Failed { recorded, retries, error, next: Retries::ByPeople };
+        }
         if !work.takes(&recorded) {
             return Revived::Handled;
         }
@@ -79,11 +105,18 @@ pub(super) async fn revive<W: Work>(
             position,
             resolution,
         }));
-        let events = vec![Handed { recorded: Arc::clone(&recorded), lease }];
+        let events = vec![Handed { recorded: Arc::clone(&recorded), lease, noting }];
         let number = retries.unwrap_or_default().saturating_add(1);
-        match work.attempt(transactions, Attempt { events, ending, number, deadline }).await {
+        let attempt = work.attempt(transactions, Attempt { events, ending, number, deadline });
+        match attempt_in(hall, alone, attempt).await {
             Ok(()) => Revived::Handled,
-            Err(Failed::Handler(error)) => Revived::Failed { recorded, retries, error },
+            Err(Failed::Handler(error)) => {
+                Revived::Failed { recorded, retries, error, next: Retries::Scheduled }
+            }
+            Err(Failed::Deadly(attempts)) => {
+                let error = HandlerError::permanent(Deadly(attempts));
+                Revived::Failed { recorded, retries, error, next: Retries::ByPeople }
+            }
             Err(Failed::Begin(error) | Failed::Commit(error)) => Revived::Unknown(chain(&error)),
             Err(Failed::Fenced(_)) => Revived::Fenced,
         }
@@ -91,8 +124,7 @@ pub(super) async fn revive<W: Work>(
     Abortable::new(reviving, registration).await.ok()
 }
 
-async fn event_at(source: Option<Box<FeedSource>>, position: Position) -> Result<Recorded, String> {
-    let Some(source) = source else { return Err("it cannot be read again".to_owned()) };
+async fn event_at(source: EventSource, position: Position) -> Result<Recorded, String> {
     match source.event_at(position).await {
         Ok(Some(recorded)) => Ok(recorded),
         Ok(None) => Err("the feed does not show it".to_owned()),
@@ -107,24 +139,48 @@ where
 {
     /// When the next head of a subject is to be taken up, of a shard of which nothing is in hand.
     pub(super) fn revival_due(&self) -> Option<Instant> {
-        let idle = self.lanes.iter().filter(|lane| lane.in_hand.is_none() && !lane.is_leaving);
-        idle.filter_map(|lane| lane.shelf.next_due()).map(|(due, _)| due).min()
+        self.heads().map(|(_, due, _)| due).min()
     }
 
-    /// Takes up the next head of a subject that is due.
-    pub(super) fn start_revival(&mut self) -> Option<Started> {
+    /// The next head of a subject that is due; one that may have ended a worker before others.
+    pub(super) fn due_head(&self) -> Option<DueHead> {
         let now = Instant::now();
-        let due = |lane: &Lane| lane.shelf.next_due().filter(|(due, _)| *due <= now);
-        let idle = self.lanes.iter().filter(|lane| lane.in_hand.is_none() && !lane.is_leaving);
-        let (lane, (_, position)) = idle.filter_map(|lane| Some((lane, due(lane)?))).next()?;
-        let lease = lane.lease;
+        let due = self.heads().filter(|(_, due, _)| *due <= now);
+        let heads = due.map(|(lane, _, position)| DueHead {
+            lease: lane.lease,
+            position,
+            is_suspect: lane.suspicion.is_of_head(position),
+        });
+        heads.max_by_key(|head| head.is_suspect)
+    }
+
+    /// Of each shard of which nothing is in hand, the next head that is taken up again.
+    fn heads(&self) -> impl Iterator<Item = (&Lane, Instant, Position)> {
+        let keeps = |lane: &Lane| lane.suspicion.keeps_heads(lane.passed());
+        let free = self.lanes.iter().filter(move |lane| lane.is_free() && !keeps(lane));
+        free.filter_map(|lane| {
+            // One that was tried alone, and did not return, comes first, or its count were lost.
+            let tried = lane.suspicion.tried().and_then(|it| Some((lane.shelf.due(it)?, it)));
+            let (due, position) = tried.or_else(|| lane.shelf.next_due())?;
+            Some((lane, due, position))
+        })
+    }
+
+    /// Takes up a head of a subject.
+    pub(super) fn start_revival(&mut self, head: DueHead) -> Option<Started> {
+        let DueHead { lease, position, is_suspect } = head;
+        let lane = self.lanes.held(lease)?;
         if lane.movement().is_some() {
             // What waits behind it has to be known to the store before it is resolved.
             self.storing.demand();
             return None;
         }
+        let attempts = lane.suspicion.attempts(position);
+        let deadly = (is_suspect && attempts >= self.manner.deadly_after).then_some(attempts);
+        let alone = is_suspect.then(|| self.alone(lease, position));
         let (abort, registration) = AbortHandle::new_pair();
-        self.lanes.change(lease, |lane| lane.in_hand = Some(InHand { first: position, abort }));
+        let in_hand = InHand { first: position, updated: None, abort };
+        self.lanes.change(lease, |lane| lane.in_hand = Some(in_hand));
         Some(Started::Revival(Revival {
             lease,
             position,
@@ -132,6 +188,9 @@ where
             subscription: self.subscription.clone(),
             source: self.feeding.source(),
             deadline: self.manner.deadline,
+            alone,
+            deadly,
+            noting: self.noting.clone(),
             registration,
         }))
     }

@@ -153,17 +153,16 @@ where
 
     /// How cursors move; not those that move in the transactions of handlers that go on.
     fn movements(&self) -> Advance {
-        let (mut moves, mut seen, mut followers) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut moves, mut followers) = (Vec::new(), Vec::new());
         let lanes = self.lanes.iter();
         let lanes = lanes.filter(|lane| !W::IS_TRANSACTIONAL || lane.in_hand.is_none());
         for lane in lanes {
-            if let Some((movement, entries)) = lane.movement() {
+            if let Some(movement) = lane.movement() {
                 moves.push(movement);
-                seen.extend_from_slice(entries);
                 followers.extend_from_slice(lane.followers());
             }
         }
-        Advance { subscription: self.subscription.clone(), moves, seen, followers }
+        Advance { subscription: self.subscription.clone(), moves, followers }
     }
 
     /// Moves cursors, as often as it takes. Nothing else happens to their lanes meanwhile.
@@ -210,7 +209,7 @@ where
         for shard in &shards {
             self.lanes.remove(*shard);
         }
-        self.forget(&shards);
+        self.feeding.set_interest(self.shards, &self.lanes);
         let mut failures = Failures::new(self.manner.patience);
         let store = Arc::clone(&self.store);
         let subscription = self.subscription.clone();

@@ -1,7 +1,7 @@
 //! Which cursor, and where to.
 
 use clap::{Args, Subcommand};
-use feed_consumer::MoveTo;
+use feed_consumer::Start;
 
 use super::help;
 use crate::cli::http_args::HttpArgs;
@@ -44,7 +44,7 @@ pub(in crate::cli) struct SetArgs {
     /// Where to: a position, after which the subscription goes on; `beginning`, `now`, or a time
     /// such as 2026-11-01T08:00:00Z, from which on events are handled
     #[arg(long, value_name = "PLACE", allow_hyphen_values = true)]
-    pub(in crate::cli) to: MoveTo,
+    pub(in crate::cli) to: Start,
 }
 
 #[derive(Debug, Args)]

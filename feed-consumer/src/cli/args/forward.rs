@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::help;
+use super::time::some_time;
 
 /// The variable that holds the secret for signatures, where no file does.
 pub(in crate::cli) const SECRET: &str = "FEED_CONSUMER_FORWARD_SECRET";
@@ -62,11 +63,6 @@ impl FromStr for ForwardTimeout {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const REMEDY: &str = "use a duration such as '30s'";
-        match humantime::parse_duration(text) {
-            Ok(limit) if limit.is_zero() => Err(format!("nothing takes no time: {REMEDY}")),
-            Ok(limit) => Ok(Self(limit)),
-            Err(error) => Err(format!("{error}: {REMEDY}")),
-        }
+        some_time(text).map(Self)
     }
 }

@@ -34,6 +34,10 @@ Begin here, with a feed of your own or of others:
   # Share the work: start the same command several times, and watch
   feed-consumer status --watch
 
+  # Stop for a while, whoever runs; cut the work into more shards
+  feed-consumer pause --reason 'the shop moves'
+  feed-consumer reshard 256
+
 A feed is the address of its current document (see `feed-server --help`), or of an Atom document of
 other software. A cursor, kept in ./consumer.db, is how far a group has come in a feed. It moves
 once an event is handled: nothing is lost, and after a crash the last events are handled again.
@@ -83,6 +87,26 @@ Exit codes:
 The event in hand is finished at the first SIGTERM or SIGINT, within ten seconds; the second ends
 the program at once.";
 
+/// Of `--repair`.
+pub(super) const REPAIR: &str = "\
+Run a command (sh -c) for each parked event, which may mend it and have it handled again.
+
+On its standard input it finds the parked event in a line of JSON: position, shard, type, subject,
+error (a cause a line), attempts, retries, repairs, parked, followers, event (the CloudEvent, as in
+the feed), and edited (what is handled instead, or null). What it says:
+
+  exit status 0, and a CloudEvent in JSON on standard output: handle this instead, now; its source,
+                 id and subject are those of the parked event
+  exit status 0, and nothing on standard output: handle it as it is, now
+  exit status 10: leave it to a person; the reason is what it writes to standard error
+  any other exit status, no CloudEvent, or longer than --repair-deadline: the same
+
+It runs beside the handling, for one event at a time: no event waits for it. It is asked about an
+event when that is parked, and again when what it sent has failed, three times in all; everything is
+on record (`feed-consumer parked show`). For example, a total that is text:
+
+  --repair \"jq '.event | .data.total |= tonumber'\"";
+
 /// Of `--schedule`, in a line.
 pub(super) const SCHEDULE_SHORT: &str = "\
 When to ask for news: `live` (the server tells of it), `every:5s`, `adaptive:200ms..60s`, or
@@ -110,9 +134,12 @@ The event is on its standard input, as a CloudEvent in JSON, and its attributes 
 environment: FEED_EVENT_POSITION, FEED_EVENT_UPDATED, FEED_EVENT_ID, FEED_EVENT_SOURCE,
 FEED_EVENT_TYPE, and if it has them FEED_EVENT_SUBJECT, FEED_EVENT_TIME,
 FEED_EVENT_DATACONTENTTYPE, FEED_EVENT_DATASCHEMA, and FEED_EVENT_EXT_NAME for an extension `name`.
+FEED_EVENT_SHARD is its shard, and FEED_EVENT_TOKEN the token of this worker's hold on that: what the
+command changes elsewhere can be refused under a lower token than was seen of the same shard, since
+it is of a worker that has lost its hold.
 
-Exit status 0 means handled. After any other, the event is tried again, three times within a second,
-and then parked: see --on-exhausted.";
+Exit status 0 means handled. After any other, or when it runs for longer than --deadline and is
+killed, the event is tried again, three times within a second, and then parked: see --on-exhausted.";
 
 /// Of `--forward`.
 pub(super) const FORWARD: &str = "\
@@ -140,7 +167,8 @@ Examples:
 
 What it says of a subscription:
   position  up to where every shard has come, and where the feed ends; what lies between is behind,
-            and for how long the cursor has stood still with something behind it
+            and how old the oldest event of it is, by the clocks of the feed and of the database; where
+            no worker says that, for how long the cursor has stood still with something behind it
   events/s  how many events are handled or passed over, over the last five seconds
 Of a worker:
   HEARD     when it last told the database that it lives, which it does about once a second
@@ -148,8 +176,10 @@ Of a worker:
   ASKS      when it asks for news: its schedule, and in how long if that is known
   SHARDS    how many of the subscription's shards it holds, and which. They are shared evenly among
             the workers that live; the events of one subject are always in the same shard
-Below that is what is wrong: workers that are silent, feeds that cannot be read, events that fail
-and are tried again, shards that nobody holds.
+Below that is what is wrong, or worth a look: workers that are silent, feeds that cannot be read,
+events that fail and are tried again, another number of shards on its way, shards that somebody has
+paused, that rest by themselves (most events fail; too many wait behind parked ones; what may have
+ended a worker is handled one event at a time), or that nobody holds.
 
 A worker that ends well gives its shards back and leaves. One that was killed is silent: on the same
 machine the others see that its process is gone, and take its shards at once; from elsewhere they
@@ -159,6 +189,56 @@ Exit codes:
   0  shown, whatever it says; or Ctrl-C, with --watch
   1  the database cannot be read; one line says why
   2  the command line is wrong, or there is no such database";
+
+/// Below `feed-consumer pause --help`.
+pub(super) const PAUSE: &str = "\
+Examples:
+  feed-consumer pause --reason 'the shop moves'
+  feed-consumer pause http://127.0.0.1:3000/feeds/orders --group billing
+  feed-consumer pause --group billing --shard 7 --shard 12 --as ann
+
+Workers finish what they have in hand of the shards, learn of it within a second or two, and handle
+nothing more of them, whichever worker holds or takes them, until `feed-consumer resume`. `feed-consumer
+status` says who has paused what, when and why.
+
+Exit codes:
+  0  the shards are paused, or were already
+  1  the database cannot be written; one line says why
+  2  the command line is wrong, or there is no such subscription or shard";
+
+/// Below `feed-consumer resume --help`.
+pub(super) const RESUME: &str = "\
+Examples:
+  feed-consumer resume
+  feed-consumer resume --group billing --shard 7
+  feed-consumer resume --group billing --json | jq .resumed
+
+Exit codes:
+  0  the shards go on, or were not paused
+  1  the database cannot be written; one line says why
+  2  the command line is wrong, or there is no such subscription or shard";
+
+/// Below `feed-consumer reshard --help`.
+pub(super) const RESHARD: &str = "\
+Examples:
+  feed-consumer reshard 256
+  feed-consumer reshard 8 http://127.0.0.1:3000/feeds/orders --group billing --yes --wait 5m
+  feed-consumer reshard 1 --group ledger   # from now on all events in one order
+
+More shards let more workers and handlers work beside each other; with 1 all events are in one order.
+With another number a subject may be in another shard, so that it is done in three steps: workers
+give all shards back; all go up to the same position and are given back there; they are cut anew. The
+workers go on by themselves, and nobody need restart them; but a later start that names another number
+with --shards is refused.
+
+The order is in the database. Workers carry it out, and so does this command, which shows how far it
+is; when it ends before that (Ctrl-C, --wait), the order stays, and the same command shows it again.
+To ask for the number that there is withdraws the order, as long as shards are being given back.
+
+Exit codes:
+  0  there are so many shards
+  1  it is not done yet, or another number is on its way; one line says what
+  2  the command line is wrong, or there is no such subscription";
 
 /// Below `feed-consumer cursor --help`.
 pub(super) const CURSOR: &str = "\

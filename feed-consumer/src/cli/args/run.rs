@@ -11,6 +11,8 @@ use super::document::DocumentArgs;
 use super::forward::ForwardArgs;
 use super::group::GroupArgs;
 use super::help;
+use super::repair::RepairArgs;
+use super::time::some_time;
 use crate::cli::http_args::{CacheArgs, HttpArgs};
 
 #[derive(Debug, Clone, Default, Args)]
@@ -21,9 +23,10 @@ pub(in crate::cli) struct RunArgs {
     /// Who reads: each group has a cursor of its own in each feed [default: default]
     #[arg(long, value_name = "NAME", env = "FEED_CONSUMER_GROUP")]
     pub(in crate::cli) group: Option<String>,
-    /// Where a new subscription begins, `beginning` or `now`; one that has a cursor goes on there
-    /// [default: beginning]
-    #[arg(long, value_name = "PLACE", env = "FEED_CONSUMER_FROM")]
+    /// Where a new subscription begins: `beginning`, `now`, a position, after which it begins, or a
+    /// time such as 2026-11-01T08:00:00Z, from which on events are handled; one that has a cursor
+    /// goes on there [default: beginning]
+    #[arg(long, value_name = "PLACE", env = "FEED_CONSUMER_FROM", allow_hyphen_values = true)]
     pub(in crate::cli) from: Option<Start>,
     #[arg(
         long,
@@ -58,6 +61,10 @@ pub(in crate::cli) struct RunArgs {
     /// (Retry-After) than is left is given up at once.
     #[arg(long, value_name = "DURATION", env = "FEED_CONSUMER_GIVE_UP_AFTER")]
     pub(in crate::cli) give_up_after: Option<GiveUpAfter>,
+    /// How long the handling of an event may take, such as `30s`; one that takes longer has failed, and
+    /// a command of --exec is killed with all that it has started [default: no limit]
+    #[arg(long, value_name = "DURATION", env = "FEED_CONSUMER_DEADLINE")]
+    pub(in crate::cli) deadline: Option<Deadline>,
     /// What becomes of an event that fails for good, or again and again: `park` it, so that only the
     /// later events of its subject wait (see `feed-consumer parked`), or `stop` before it, which alone
     /// keeps the one order of --shards 1 [default: park]
@@ -66,10 +73,11 @@ pub(in crate::cli) struct RunArgs {
     /// again after 10 seconds, 1, 5 and 30 minutes and 2 hours, and then waits for a person.
     ///
     /// With `stop` an event is tried as long as --give-up-after says; then the subscription ends with
-    /// exit code 3, and goes on with this event the next time. So does one to a feed of other software,
-    /// whatever this says: entries of such a feed cannot be parked yet.
+    /// exit code 3, and goes on with this event the next time.
     #[arg(long, value_name = "WHAT", env = "FEED_CONSUMER_ON_EXHAUSTED")]
     pub(in crate::cli) on_exhausted: Option<OnExhausted>,
+    #[command(flatten)]
+    pub(in crate::cli) repair: RepairArgs,
     // Last, since its heading would be that of what follows.
     #[command(flatten)]
     pub(in crate::cli) forward: ForwardArgs,
@@ -81,6 +89,18 @@ pub(in crate::cli) struct RunArgs {
     pub(in crate::cli) http: HttpArgs,
     #[command(flatten)]
     pub(in crate::cli) cache: CacheArgs,
+}
+
+/// How long the handling of an event may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) struct Deadline(pub(in crate::cli) Duration);
+
+impl FromStr for Deadline {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        some_time(text).map(Self)
+    }
 }
 
 /// How long failures in a row are borne; for ever if `None`.

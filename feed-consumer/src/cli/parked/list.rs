@@ -7,10 +7,11 @@ use feed_consumer::{KeptCursor, ParkedEvent};
 use feed_protocol::Position;
 use serde_json::json;
 
-use super::{PAGE, plain, subscriptions};
+use super::{PAGE, plain};
 use crate::cli::args::parked::ListArgs;
 use crate::cli::cursor::say;
 use crate::cli::exit::Failed;
+use crate::cli::which::{self, Found};
 
 /// How much of an error is shown in the table, in characters.
 const ERROR: usize = 80;
@@ -19,7 +20,8 @@ const ERROR: usize = 80;
 pub(super) async fn run(args: &ListArgs, databases: &[String]) -> Result<(), Failed> {
     let (group, feed) = (args.group.as_deref(), args.feed.as_deref());
     let mut is_any = false;
-    for (cursor, parked) in subscriptions(databases, group, feed).await? {
+    for Found { cursors, cursor } in which::all(databases, group, feed).await? {
+        let parked = cursors.parked(&cursor);
         let filter = args.filter.filter();
         let (mut rows, mut after) = (Vec::new(), Position::ZERO);
         loop {

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use feed_consumer::{KeptCursor, ParkedDeed, ParkedEvent};
+use feed_protocol::Position;
 use serde_json::json;
 
 use super::list::{members, next_retry};
@@ -15,6 +16,9 @@ pub(super) async fn run(args: &ShowArgs, databases: &[String]) -> Result<(), Fai
     let (cursor, events) = subscription(databases, &args.of).await?;
     let record = events.record(args.position).await?;
     let Some(parked) = events.find(args.position).await? else {
+        if let Some(head) = events.head_of_follower(args.position).await? {
+            return Err(Failed::Usage(waits(args.position, head)));
+        }
         let last = record.last().map(|it| format!(", and the last of it is: {}", deed(it)));
         return Err(Failed::Usage(format!(
             "no event is parked at position {}{}",
@@ -27,6 +31,20 @@ pub(super) async fn run(args: &ShowArgs, databases: &[String]) -> Result<(), Fai
     } else {
         say(&text(&cursor, &parked, &record))
     }
+}
+
+/// What is said of an event that is not parked itself.
+fn waits(position: Position, head: Position) -> String {
+    if head == position {
+        return format!(
+            "the event at position {position} is not parked: it has waited behind one that is \
+             resolved, and is handled next of its subject"
+        );
+    }
+    format!(
+        "the event at position {position} is not parked: it waits behind the one of its subject at \
+         position {head}: `feed-consumer parked show {head}` shows that"
+    )
 }
 
 fn json(cursor: &KeptCursor, parked: &ParkedEvent, record: &[ParkedDeed]) -> String {

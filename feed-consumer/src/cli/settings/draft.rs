@@ -11,7 +11,8 @@ use super::sink::{ForwardDraft, Sink};
 use super::{Requests, Said, Subscription};
 use crate::cli::args::forward::ForwardTimeout;
 use crate::cli::args::group::LeaseTime;
-use crate::cli::args::run::{GiveUpAfter, RunArgs};
+use crate::cli::args::repair::RepairDeadline;
+use crate::cli::args::run::{Deadline, GiveUpAfter, RunArgs};
 use crate::cli::args::{DEFAULT_DATABASE, PlaceArgs};
 use crate::cli::exit::Failed;
 use crate::cli::http_args::{CacheArgs, HttpArgs};
@@ -30,7 +31,10 @@ pub(super) struct Draft {
     updates: Option<Parsed<Updates>>,
     vanished: Option<Parsed<Vanished>>,
     max_pages: Option<u32>,
+    deadline: Option<Parsed<Deadline>>,
     on_exhausted: Option<Parsed<OnExhausted>>,
+    repair: Option<String>,
+    repair_deadline: Option<Parsed<RepairDeadline>>,
     shards: Option<ShardCount>,
     workers: Option<u16>,
     concurrency: Option<u16>,
@@ -63,8 +67,11 @@ pub(super) fn said_in_vain(run: &RunArgs) -> Option<&'static str> {
     [
         ("url", run.url.is_some()),
         ("group", run.group.is_some()),
+        ("deadline", run.deadline.is_some()),
         ("print", run.print),
         ("exec", run.exec.is_some()),
+        ("repair", run.repair.repair.is_some()),
+        ("repair_deadline", run.repair.repair_deadline.is_some()),
         ("forward", forward.forward.is_some()),
         ("forward_secret_file", forward.forward_secret_file.is_some()),
         ("forward_token_file", forward.forward_token_file.is_some()),
@@ -84,8 +91,11 @@ impl Draft {
         let draft = Self {
             url: run.url.clone(),
             group: run.group.clone(),
+            deadline: run.deadline.map(Parsed),
             print: run.print,
             exec: run.exec.clone(),
+            repair: run.repair.repair.clone(),
+            repair_deadline: run.repair.repair_deadline.map(Parsed),
             forward: forward.forward,
             forward_secret_file: forward.forward_secret_file,
             forward_token_file: forward.forward_token_file,
@@ -149,7 +159,19 @@ impl Draft {
             headers: self.forward_headers,
             timeout: self.forward_timeout.map(|it| it.0),
         };
+        if self.repair.as_ref().is_some_and(|command| command.trim().is_empty()) {
+            let key = said.key("repair");
+            return Err(Failed::Usage(format!("{key}: it is empty: name a command")));
+        }
         let sink = Sink::new(&said, self.print, self.exec, forward)?;
+        let deadline = self.deadline.map(|it| it.0.0);
+        if let (Sink::Print, Some(_)) = (&sink, deadline) {
+            return Err(Failed::Usage(format!(
+                "{} and {}: what is printed has no deadline: leave it out",
+                said.key("print"),
+                said.key("deadline")
+            )));
+        }
         Ok(Subscription {
             url,
             group: self.group.unwrap_or_else(|| "default".to_owned()),
@@ -161,7 +183,10 @@ impl Draft {
             updates: self.updates.map(|it| it.0).unwrap_or_default(),
             vanished: self.vanished.map(|it| it.0).unwrap_or_default(),
             max_pages: self.max_pages,
+            deadline,
             on_exhausted: self.on_exhausted.map(|it| it.0).unwrap_or_default(),
+            repair: self.repair,
+            repair_deadline: self.repair_deadline.map(|it| it.0.0),
             shards: self.shards,
             workers: self.workers.unwrap_or(1),
             concurrency: self.concurrency.unwrap_or(1),

@@ -1,8 +1,14 @@
 //! What a person sees: a block for each subscription.
+//!
+//! # Layout
+//!
+//! - [`notes`]: what a person has to know of workers and shards
+
+mod notes;
 
 use std::time::Duration;
 
-use feed_consumer::{ShardStatus, Status, WorkerStatus};
+use feed_consumer::{LagSince, RestReason, ShardStatus, Status, WorkerStatus};
 
 use super::screen::Paint;
 
@@ -21,8 +27,8 @@ pub(super) fn block(
     if !status.workers.is_empty() {
         lines.extend(workers(status, paint));
     }
-    lines.extend(wrong(status).iter().map(|line| format!("  {}", paint.red(line))));
-    lines.extend(unheld(status).map(|line| format!("  {}", paint.yellow(&line))));
+    lines.extend(notes::wrong(status).iter().map(|line| format!("  {}", paint.red(line))));
+    lines.extend(notes::worth_a_look(status).iter().map(|it| format!("  {}", paint.yellow(it))));
     if with_shards && !status.shards.is_empty() {
         lines.extend(shards(status, paint));
     }
@@ -37,9 +43,9 @@ fn summary(status: &Status, problem: Option<&str>, paint: Paint) -> String {
         _ if status.incarnation.is_none() => format!("{cursor} entries handled"),
         (Some(_), Some(0)) => format!("position {cursor}, nothing behind it"),
         (Some(head), Some(lag)) => {
-            let still = status.lag_seconds.filter(|still| *still >= 1.0);
-            let still = still.map(|it| format!(", for {}", time(it))).unwrap_or_default();
-            let place = format!("position {cursor} of {head}, {lag} behind{still}");
+            let late = status.lag_seconds.filter(|late| *late >= 1.0);
+            let late = late.map(|it| since(status.lag_since, it)).unwrap_or_default();
+            let place = format!("position {cursor} of {head}, {lag} behind{late}");
             if status.lag_seconds.is_some_and(|still| still >= LATE) {
                 paint.yellow(&place)
             } else {
@@ -67,6 +73,14 @@ fn summary(status: &Status, problem: Option<&str>, paint: Paint) -> String {
     };
     let rate = if alive > 0 { format!(", {} events/s", rate(status.rate)) } else { String::new() };
     format!("{place}; {shards}, {running}{rate}")
+}
+
+/// How late a subscription is.
+fn since(since: Option<LagSince>, seconds: f64) -> String {
+    match since {
+        Some(LagSince::Accepted) => format!(", the oldest {} old", time(seconds)),
+        _ => format!(", standing still for {}", time(seconds)),
+    }
 }
 
 fn workers(status: &Status, paint: Paint) -> Vec<String> {
@@ -104,68 +118,10 @@ fn asks(worker: &WorkerStatus) -> String {
     }
 }
 
-/// What a person has to know of workers and shards.
-fn wrong(status: &Status) -> Vec<String> {
-    let mut lines = Vec::new();
-    let living = status.workers.iter().filter(|worker| worker.is_alive);
-    match living.map(|worker| worker.report.parked).sum::<u64>() {
-        0 => {}
-        parked => lines.push(format!("{parked} parked: see `feed-consumer parked list`")),
-    }
-    for worker in &status.workers {
-        let name = worker.name();
-        if !worker.is_alive {
-            let mine = |it: &&ShardStatus| it.worker.as_ref() == Some(&worker.worker);
-            let left = status.shards.iter().filter(mine).filter_map(|it| it.lease_seconds);
-            lines.push(match left.max_by(f64::total_cmp) {
-                Some(left) => format!("{name} is silent: its shards are free in {}", time(left)),
-                None => format!("{name} is silent: its leases have ended"),
-            });
-            continue;
-        }
-        if let Some(problem) = &worker.report_problem {
-            lines.push(format!("{name}: what it says about its work is not understood: {problem}"));
-        }
-        if let Some(failure) = worker.report.reading_failure.as_ref().filter(|it| !it.is_over) {
-            let next = next_try(failure.next_try_seconds, worker);
-            let (count, error) = (times(failure.failures), &failure.error);
-            lines.push(format!("{name} cannot read the feed: failed {count}, {next}: {error}"));
-        }
-        let told = status.shards.iter().filter_map(|shard| shard.retrying.as_ref());
-        for retrying in told.filter(|it| worker.shards.contains(&it.shard)) {
-            let event =
-                retrying.id.as_ref().map_or("the event".to_owned(), |id| format!("event {id}"));
-            lines.push(format!(
-                "shard {} waits for {event} at position {}: failed {}, {}: {}",
-                retrying.shard,
-                retrying.position,
-                times(retrying.attempts),
-                next_try(retrying.next_try_seconds, worker),
-                retrying.error,
-            ));
-        }
-        let untold = worker
-            .report
-            .retrying_in_all
-            .saturating_sub(u64::try_from(worker.report.retrying.len()).unwrap_or(u64::MAX));
-        if untold > 0 {
-            lines.push(format!("{untold} more shards of {name} wait for events that failed"));
-        }
-    }
-    lines
-}
-
-/// Shards that nobody works on, while there are workers.
-fn unheld(status: &Status) -> Option<String> {
-    let is_free = |shard: &&ShardStatus| !shard.is_held();
-    let free: Vec<u16> = status.shards.iter().filter(is_free).map(|shard| shard.shard).collect();
-    let is_wrong = !free.is_empty() && status.workers.iter().any(|worker| worker.is_alive);
-    is_wrong.then(|| format!("shards {}: nobody holds them now", Status::ranges(&free)))
-}
-
 fn shards(status: &Status, paint: Paint) -> Vec<String> {
     let mut rows = vec![
-        ["SHARD", "TOKEN", "LEASE", "POSITION", "BEHIND", "MOVED", "HOLDER"].map(str::to_owned),
+        ["SHARD", "TOKEN", "LEASE", "POSITION", "BEHIND", "MOVED", "HOLDER", "STATE"]
+            .map(str::to_owned),
     ];
     rows.extend(status.shards.iter().map(|shard| {
         let behind = status.head.map(|head| head.saturating_sub(shard.position).to_string());
@@ -177,13 +133,30 @@ fn shards(status: &Status, paint: Paint) -> Vec<String> {
             behind.unwrap_or_else(|| "?".to_owned()),
             ago(shard.still_seconds),
             shard.holder.clone().unwrap_or_else(|| "-".to_owned()),
+            state(shard).to_owned(),
         ]
     }));
-    let lines = columns(&rows, [true, true, true, true, true, false, false]);
+    let lines = columns(&rows, [true, true, true, true, true, false, false, false]);
     let painted = lines.into_iter().enumerate();
     painted
         .map(|(index, line)| format!("  {}", if index == 0 { paint.dim(&line) } else { line }))
         .collect()
+}
+
+/// What keeps a shard from going on as others do, in a word or two.
+fn state(shard: &ShardStatus) -> &'static str {
+    match (&shard.paused, &shard.resting, &shard.retrying) {
+        (Some(_), ..) => "paused",
+        (_, Some(resting), _) => match resting.why {
+            RestReason::MostFail => "most fail",
+            RestReason::TooManyWait => "too many wait",
+            RestReason::Suspects => "suspects",
+            _ => "rests",
+        },
+        (.., Some(_)) => "retries",
+        _ if shard.suspects > 0 && !shard.is_held() => "suspects",
+        _ => "-",
+    }
 }
 
 /// Rows below each other, each column as wide as it must be.
@@ -198,17 +171,6 @@ fn columns<const N: usize>(rows: &[[String; N]], is_number: [bool; N]) -> Vec<St
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
-}
-
-fn next_try(seconds: Option<f64>, worker: &WorkerStatus) -> String {
-    match seconds.map(|seconds| seconds - worker.silent_seconds) {
-        Some(seconds) if seconds > 0.0 => format!("next try in {}", time(seconds)),
-        _ => "being tried".to_owned(),
-    }
-}
-
-fn times(count: u32) -> String {
-    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 fn rate(rate: f64) -> String {

@@ -1,59 +1,16 @@
 //! Where a cursor is put by hand, and what that means for events.
 
-use std::str::FromStr;
-
-use chrono::{DateTime, Utc};
-use feed_protocol::header::FEED_RANGE;
-use feed_protocol::{Position, PositionRange, atom};
+use feed_protocol::Position;
 use url::Url;
 
 use super::{Cursors, CursorsError, KeptCursor, in_time, unreadable};
-use crate::reading::client::{Client, Request};
+use crate::consumer::Start;
+use crate::reading::client::Client;
 use crate::reading::feed::FeedReader;
 use crate::reading::interest::Interest;
 use crate::reading::opening::OpenFeed;
 use crate::store::shards::{Shard, ShardPlace, WorkerRow};
 use crate::store::{LastEvent, Place, Validators};
-
-/// Where a cursor is put by hand.
-///
-/// From text: a position, `beginning`, `now`, or a time (RFC 3339).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MoveTo {
-    /// Behind this position.
-    Position(Position),
-    /// Before the oldest event.
-    Beginning,
-    /// Behind the newest event.
-    Now,
-    /// Before the first event that was accepted at this time or later, by the server's clock.
-    Time(DateTime<Utc>),
-}
-
-/// Text that says of no place.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is no place in a feed: use a position such as '1200', 'beginning', 'now', or a time such \
-     as '2026-11-01T08:00:00Z'"
-)]
-pub struct InvalidMoveTo(String);
-
-impl FromStr for MoveTo {
-    type Err = InvalidMoveTo;
-
-    fn from_str(text: &str) -> Result<Self, InvalidMoveTo> {
-        match text {
-            "beginning" => return Ok(Self::Beginning),
-            "now" => return Ok(Self::Now),
-            _ => {}
-        }
-        if let Ok(position) = text.parse() {
-            return Ok(Self::Position(position));
-        }
-        let time = DateTime::parse_from_rfc3339(text);
-        time.map(|time| Self::Time(time.to_utc())).map_err(|_| InvalidMoveTo(text.to_owned()))
-    }
-}
 
 /// A move that has not been made yet, and what it means.
 #[derive(Debug)]
@@ -73,18 +30,18 @@ impl Cursors {
     /// # Errors
     ///
     /// When the feed cannot be read, or has no such place.
-    pub async fn plan(&self, cursor: &KeptCursor, to: MoveTo) -> Result<PlannedMove, CursorsError> {
+    pub async fn plan(&self, cursor: &KeptCursor, to: Start) -> Result<PlannedMove, CursorsError> {
         let (client, feed) = cursor.ask().await?;
         let head = feed.head;
         let is_filtered = feed.addresses.is_filtered();
         let position = match to {
-            MoveTo::Position(position) if position > head => {
+            Start::Position(position) if position > head => {
                 return Err(CursorsError::BeyondHead { head });
             }
-            MoveTo::Position(position) => position,
-            MoveTo::Beginning => Position::ZERO,
-            MoveTo::Now => head,
-            MoveTo::Time(time) => position_at(&client, &feed, time).await?,
+            Start::Position(position) => position,
+            Start::Beginning => Position::ZERO,
+            Start::Now => head,
+            Start::Time(time) => in_time(feed.position_at(&client, time)).await?,
         };
         let incarnation = Some(feed.incarnation.clone());
         let last = last_event(&cursor.kept.url, client, feed, position).await?;
@@ -177,24 +134,6 @@ impl PlannedMove {
     }
 }
 
-/// The last position that was given before a time.
-async fn position_at(
-    client: &Client,
-    feed: &OpenFeed,
-    time: DateTime<Utc>,
-) -> Result<Position, CursorsError> {
-    let url = &feed.addresses.at(time);
-    let accept = atom::MEDIA_TYPE;
-    let request = Request { url, accept, wait: None, fresh: true, validators: None };
-    let (_, headers) = in_time(client.head(request)).await?;
-    let range = headers.get(FEED_RANGE).and_then(|it| it.to_str().ok()?.parse().ok());
-    match range.map(PositionRange::before) {
-        Some(position) if position <= feed.head => Ok(position),
-        Some(_) => Ok(feed.head),
-        None => Err(unreadable(format!("HEAD {url}: the answer states no positions"))),
-    }
-}
-
 /// The event at a position, as cursors remember it.
 async fn last_event(
     url: &str,
@@ -205,26 +144,4 @@ async fn last_event(
     let url: Url = url.parse().map_err(unreadable)?;
     let mut reader = FeedReader::new(client, url, feed, position, None, Interest::everything());
     in_time(reader.learn_last()).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_is_a_position_a_word_or_a_time() {
-        for (text, place) in [
-            ("0", MoveTo::Position(Position::ZERO)),
-            ("1200", MoveTo::Position(Position::new(1200).unwrap())),
-            ("beginning", MoveTo::Beginning),
-            ("now", MoveTo::Now),
-            ("1970-01-01T01:00:00+01:00", MoveTo::Time(DateTime::UNIX_EPOCH)),
-        ] {
-            assert_eq!(text.parse(), Ok(place), "{text}");
-        }
-        for text in ["", "-1", "end", "2026-11-01", "99999999999999999999"] {
-            let error = text.parse::<MoveTo>().unwrap_err().to_string();
-            assert!(error.contains("'beginning', 'now'"), "{error}");
-        }
-    }
 }

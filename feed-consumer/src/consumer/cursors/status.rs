@@ -1,4 +1,10 @@
 //! How a subscription and its workers are doing.
+//!
+//! # Layout
+//!
+//! - [`shard`]: how a shard is doing
+
+mod shard;
 
 use std::collections::HashMap;
 
@@ -9,8 +15,11 @@ use super::{Cursors, CursorsError, KeptCursor};
 use crate::lease::ranges::Ranges;
 use crate::schedule::failures::chain;
 use crate::shard::ShardNumber;
-use crate::store::shards::{Shard, WorkerId, WorkerRow};
-use crate::worker::{Retrying, WorkerReport, seconds};
+use crate::store::orders::Resharding;
+use crate::store::shards::{WorkerId, WorkerRow};
+use crate::worker::{WorkerReport, seconds};
+
+pub use shard::{PausedShard, ShardStatus};
 
 /// How a subscription and its workers are doing: what the database says at one moment, and the
 /// workers said at their last signs of life. Times are the database's.
@@ -36,13 +45,21 @@ pub struct Status {
     pub cursor: u64,
     /// How many positions there are behind the cursor; `None` if the head is not known.
     pub lag_events: Option<u64>,
-    /// For how many seconds the cursor has stood still with something behind it, 0 if there is
-    /// nothing behind it. A cursor that its worker has seen with nothing behind it counts from
-    /// then. `None` if the head is not known.
+    /// How old the oldest event is that is not handled or set aside, in seconds: 0 if there is
+    /// nothing behind the cursor. Where workers do not say that, for how long the cursor has stood
+    /// still with something behind it; one that its worker has seen with nothing behind it counts
+    /// from then. [`lag_since`](Self::lag_since) says which. `None` if the head is not known.
     pub lag_seconds: Option<f64>,
+    /// Since when `lag_seconds` counts; `None` if the head is not known, or nothing is behind.
+    pub lag_since: Option<LagSince>,
     /// How many events all living workers handle or pass over a second, over the last five
     /// seconds.
     pub rate: f64,
+    /// Another number of shards that is on its way, if one was asked for.
+    pub reshard: Option<ReshardStatus>,
+    /// How many of its subjects wait behind a parked event; parked events without a subject count by
+    /// themselves.
+    pub parked: u64,
     /// Why the head is not known.
     #[serde(serialize_with = "in_a_line")]
     pub problem: Option<CursorsError>,
@@ -51,6 +68,33 @@ pub struct Status {
     pub workers: Vec<WorkerStatus>,
     /// All shards, by their numbers; none before workers of this version have begun.
     pub shards: Vec<ShardStatus>,
+    /// When this was so; not known of a subscription without shards.
+    #[serde(skip)]
+    now: Option<DateTime<Utc>>,
+}
+
+/// Since when the lag of a subscription counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LagSince {
+    /// Since the feed accepted the oldest event that is not handled, by the clocks of the feed and
+    /// of the cursor database.
+    Accepted,
+    /// Since the cursor last moved, or was seen with nothing behind it.
+    Moved,
+}
+
+/// How far another number of shards is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ReshardStatus {
+    /// How many shards there are to be.
+    pub to: u16,
+    /// The position at which they are cut anew; `None` as long as workers give them back.
+    pub barrier: Option<u64>,
+    /// How many of the present shards are to be given back, or to come to the barrier.
+    pub to_go: u16,
 }
 
 /// How a worker is doing.
@@ -83,34 +127,6 @@ pub struct WorkerStatus {
     pub report_problem: Option<String>,
 }
 
-/// How a shard is doing.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct ShardStatus {
-    /// Its number.
-    pub shard: u16,
-    /// Who holds it, as `host:process`; `None` if nobody does. A holder whose lease has ended is
-    /// named until another worker takes the shard over; one that is not known any more, by its
-    /// name in the database.
-    pub holder: Option<String>,
-    /// The holder's name in the database.
-    pub worker: Option<String>,
-    /// The token of its last acquisition; 0 before the first.
-    pub token: u64,
-    /// For how many seconds the lease still lasts unless it is renewed; `None` if it has ended, or
-    /// nobody holds it.
-    pub lease_seconds: Option<f64>,
-    /// How far it has come.
-    pub position: u64,
-    /// When its cursor last moved.
-    #[serde(serialize_with = "rfc3339")]
-    pub moved: DateTime<Utc>,
-    /// How many seconds ago that was.
-    pub still_seconds: f64,
-    /// The event that it waits for, if one has failed and is tried again.
-    pub retrying: Option<Retrying>,
-}
-
 impl Cursors {
     /// How the subscription of a cursor is doing. A feed of whose head no living worker knows is
     /// asked where it ends, which takes ten seconds at most; that it does not say is no error, but
@@ -122,6 +138,12 @@ impl Cursors {
     pub async fn status(&self, cursor: &KeptCursor) -> Result<Status, CursorsError> {
         let workers = self.store.workers(&cursor.kept.subscription).await?;
         let mut status = Status::new(cursor, &workers);
+        let shards: Vec<_> = cursor.shards.iter().map(|shard| shard.lease.shard).collect();
+        let parked = self.store.heads(&cursor.kept.subscription, &shards).await?.len();
+        status.parked = u64::try_from(parked).unwrap_or(u64::MAX);
+        if !status.shards.is_empty() {
+            status.reshard = ReshardStatus::of(self.resharding(cursor).await?);
+        }
         if status.head.is_none() && cursor.incarnation().is_some() {
             match cursor.behind().await {
                 Ok(behind) => status.set_head(status.cursor.saturating_add(behind)),
@@ -145,6 +167,8 @@ impl Status {
                 worker.shards.push(shard.shard);
                 let retrying = worker.report.retrying.iter().find(|it| it.shard == shard.shard);
                 shard.retrying = retrying.filter(|_| worker.is_alive).cloned();
+                let resting = worker.report.resting.iter().find(|it| it.shard == shard.shard);
+                shard.resting = resting.filter(|_| worker.is_alive).cloned();
             }
         }
         let alive = || workers.iter().filter(|worker| worker.is_alive);
@@ -159,8 +183,12 @@ impl Status {
             cursor: cursor.position().get(),
             lag_events: None,
             lag_seconds: None,
+            lag_since: None,
+            parked: 0,
             rate: alive().map(|worker| worker.report.rate).sum(),
+            reshard: None,
             problem: None,
+            now: cursor.now(),
             workers,
             shards,
         };
@@ -180,21 +208,57 @@ impl Status {
     fn set_head(&mut self, head: u64) {
         self.head = Some(head);
         self.lag_events = Some(head.saturating_sub(self.cursor));
-        self.lag_seconds = if head <= self.cursor {
-            Some(0.0)
+        (self.lag_seconds, self.lag_since) = if head <= self.cursor {
+            (Some(0.0), None)
+        } else if let Some(age) = self.age_of_next(head) {
+            (Some(age), Some(LagSince::Accepted))
         } else {
             let lowest = self.shards.iter().filter(|shard| shard.position == self.cursor);
-            lowest.map(|shard| self.lag_of(shard)).max_by(f64::total_cmp)
+            let still = lowest.map(|shard| self.still(shard)).max_by(f64::total_cmp);
+            (still, still.map(|_| LagSince::Moved))
         };
     }
 
-    fn lag_of(&self, shard: &ShardStatus) -> f64 {
-        let holder =
-            self.workers.iter().find(|worker| Some(&worker.worker) == shard.worker.as_ref());
-        let busy = holder.filter(|it| it.is_alive).and_then(|worker| {
+    /// How old the oldest event is that is not handled; 0 if workers know that none is left. `None`
+    /// if the workers do not know, or nobody has the shard of it.
+    fn age_of_next(&self, head: u64) -> Option<f64> {
+        let now = self.now?;
+        let mut oldest = None;
+        for shard in self.shards.iter().filter(|shard| shard.position < head) {
+            let holder = self.holder(shard).filter(|it| it.is_alive && it.report.next_is_known)?;
+            if let Some(updated) = &holder.report.next_updated {
+                let updated = DateTime::parse_from_rfc3339(updated).ok()?.to_utc();
+                oldest = oldest.into_iter().chain([updated]).min();
+            }
+        }
+        let age = oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default());
+        Some(age.map_or(0.0, seconds))
+    }
+
+    fn holder(&self, shard: &ShardStatus) -> Option<&WorkerStatus> {
+        self.workers.iter().find(|worker| Some(&worker.worker) == shard.worker.as_ref())
+    }
+
+    /// For how long a shard that is behind has stood still.
+    fn still(&self, shard: &ShardStatus) -> f64 {
+        let busy = self.holder(shard).filter(|it| it.is_alive).and_then(|worker| {
             worker.report.busy_seconds.map(|seconds| seconds + worker.silent_seconds)
         });
         busy.map_or(shard.still_seconds, |busy| busy.min(shard.still_seconds))
+    }
+}
+
+impl ReshardStatus {
+    fn of(resharding: Resharding) -> Option<Self> {
+        match resharding {
+            Resharding::Done(_) => None,
+            Resharding::Drain { to, held } => {
+                Some(Self { to: to.get(), barrier: None, to_go: held })
+            }
+            Resharding::Reach { to, barrier, short } => {
+                Some(Self { to: to.get(), barrier: Some(barrier.get()), to_go: short })
+            }
+        }
     }
 }
 
@@ -224,29 +288,6 @@ impl WorkerStatus {
     #[must_use]
     pub fn name(&self) -> String {
         crate::store::shards::worker_name(&self.host, self.process)
-    }
-}
-
-impl ShardStatus {
-    fn new(shard: &Shard, names: &HashMap<&WorkerId, String>) -> Self {
-        let holder = shard.holder.as_ref();
-        Self {
-            shard: shard.lease.shard.get(),
-            holder: holder.map(|id| names.get(id).unwrap_or(&id.0).clone()),
-            worker: holder.map(ToString::to_string),
-            token: shard.lease.token.get(),
-            lease_seconds: shard.left.map(seconds),
-            position: shard.place.position.get(),
-            moved: shard.moved,
-            still_seconds: seconds(shard.still),
-            retrying: None,
-        }
-    }
-
-    /// Whether a worker holds it under a lease that has not ended.
-    #[must_use]
-    pub const fn is_held(&self) -> bool {
-        self.lease_seconds.is_some()
     }
 }
 

@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::reading::scripted::{Asked, Feed, Scripted};
+use crate::shard::ShardCount;
 use crate::store::{Place, Subscription};
 
 const PATH: &str = "/feeds/orders";
@@ -113,6 +114,65 @@ async fn into_a_new_life_of_the_feed_a_cursor_is_put_as_well() {
     assert_eq!(planned.again_and_passed_over(), (0, 3));
     cursors.make(planned).await.unwrap();
     assert_eq!(cursors.find("billing", url).await.unwrap().behind().await.unwrap(), 5);
+}
+
+#[tokio::test]
+async fn shards_are_paused_and_go_on_and_it_is_said_of_which_that_is_new() {
+    let setup = setup().await;
+    let Setup { cursors, url, .. } = &setup;
+    let cursor = cursors.find("billing", url).await.unwrap();
+    let error = cursors.pause(&cursor, &[], "ann", "").await.unwrap_err();
+    assert!(matches!(error, CursorsError::NotCut { .. }), "{error}");
+    let subscription = &cursor.kept.subscription;
+    cursors.store.cut(subscription, ShardCount::new(4).unwrap()).await.unwrap();
+    assert_eq!(cursors.pause(&cursor, &[2, 1], "ann", "a move").await.unwrap(), [1, 2]);
+    assert_eq!(cursors.pause(&cursor, &[], "bob", "").await.unwrap(), [0, 3]);
+    let error = cursors.pause(&cursor, &[3, 4], "ann", "").await.unwrap_err().to_string();
+    assert!(error.contains("no shard 4") && error.contains("from 0 to 3"), "{error}");
+    let cursor = cursors.find("billing", url).await.unwrap();
+    assert_eq!(cursor.paused_before(Position::new(13).unwrap()), [0, 1, 2, 3]);
+    assert_eq!(cursor.paused_before(Position::new(12).unwrap()), [0_u16; 0]);
+    let status = cursors.status(&cursor).await.unwrap();
+    let paused = |shard: usize| status.shards[shard].paused.as_ref().unwrap();
+    assert_eq!((&*paused(1).who, &*paused(1).reason), ("ann", "a move"));
+    assert_eq!((&*paused(3).who, &*paused(3).reason), ("bob", ""));
+    assert_eq!(cursors.resume(&cursor, &[1]).await.unwrap(), [1]);
+    assert_eq!(cursors.resume(&cursor, &[]).await.unwrap(), [0, 2, 3]);
+}
+
+#[tokio::test]
+async fn another_number_of_shards_is_asked_for_shown_and_withdrawn() {
+    let setup = setup().await;
+    let Setup { cursors, url, .. } = &setup;
+    let [two, three, four] = [2, 3, 4].map(|it| ShardCount::new(it).unwrap());
+    let find = async || cursors.find("billing", url).await.unwrap();
+    let cursor = find().await;
+    let error = cursors.reshard(&cursor, two).await.unwrap_err();
+    assert!(matches!(error, CursorsError::NotCut { .. }), "{error}");
+    cursors.store.cut(&cursor.kept.subscription, four).await.unwrap();
+    let cursor = find().await;
+    assert_eq!(cursors.resharding(&cursor).await.unwrap(), Resharding::Done(four));
+    cursors.reshard(&cursor, two).await.unwrap();
+    let drain = Resharding::Drain { to: two, held: 0 };
+    assert_eq!(cursors.resharding(&cursor).await.unwrap(), drain);
+    let shown = cursors.status(&cursor).await.unwrap().reshard.unwrap();
+    assert_eq!((shown.to, shown.barrier, shown.to_go), (2, None, 0));
+    cursors.reshard(&cursor, four).await.unwrap();
+    assert_eq!(cursors.resharding(&cursor).await.unwrap(), Resharding::Done(four));
+    // Nobody holds any, and all stand at the same position.
+    cursors.reshard(&cursor, two).await.unwrap();
+    let barrier = Position::new(12).unwrap();
+    let reach = Resharding::Reach { to: two, barrier, short: 0 };
+    assert_eq!(cursors.reshard_step(&cursor).await.unwrap(), reach);
+    cursors.reshard(&cursor, two).await.unwrap();
+    for other in [three, four] {
+        let error = cursors.reshard(&cursor, other).await.unwrap_err().to_string();
+        assert!(error.contains("into 2") && error.contains("reshard 2"), "{error}");
+    }
+    assert_eq!(cursors.reshard_step(&cursor).await.unwrap(), Resharding::Done(two));
+    let cursor = find().await;
+    assert_eq!((cursor.shards(), cursor.position().get()), (2, 12));
+    assert_eq!(cursors.living_workers(&cursor).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -105,15 +105,8 @@ impl ParkedEvents {
         who: &str,
     ) -> Result<Asked, ParkedError> {
         let parked = self.find(position).await?.ok_or(ParkedError::NotParked { position })?;
-        let original = &parked.original().event;
-        for (attribute, is_same) in [
-            ("source", event.source() == original.source()),
-            ("id", event.id() == original.id()),
-            ("subject", event.subject() == original.subject()),
-        ] {
-            if !is_same {
-                return Err(ParkedError::OtherEvent { position, attribute });
-            }
+        if let Some(attribute) = parked.difference(&event) {
+            return Err(ParkedError::OtherEvent { position, attribute });
         }
         self.ask(position, ParkAction::Edit(Box::new(event)), who).await
     }

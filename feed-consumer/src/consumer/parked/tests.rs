@@ -1,4 +1,9 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::DateTime;
 use feed_protocol::event::EventParts;
+use feed_protocol::{Event, Recorded};
 
 use super::*;
 use crate::shard::ShardCount;

@@ -97,20 +97,6 @@ fn failing_at_second(builder: ConsumerBuilder<()>) -> Consumer<impl Work> {
 }
 
 #[tokio::test]
-async fn an_entry_that_fails_stops_the_subscription_whatever_was_asked_for() {
-    for asked in [OnExhausted::Park, OnExhausted::Stop] {
-        let (server, document) = serve_blog(&[("c", 3), ("b", 2), ("a", 1)]).await;
-        let setup = Setup::new();
-        let builder = setup.builder(&server.url(BLOG)).on_exhausted(asked);
-        let error = failing_at_second(builder).run(std::future::pending()).await.unwrap_err();
-        assert!(matches!(error, ConsumerError::Handler { attempts: 1, .. }), "{error:?}");
-        *document.lock().unwrap() = blog(&[("d", 4), ("c", 3), ("b", 2), ("a", 1)]);
-        setup.run(&server.url(BLOG)).await.unwrap();
-        assert_eq!(ends(setup.take_ids()), ["b", "c", "d"]);
-    }
-}
-
-#[tokio::test]
 async fn from_now_entries_that_are_there_are_taken_as_handled() {
     let (server, document) = serve_blog(&[("b", 2), ("a", 1)]).await;
     let setup = Setup::new();
@@ -119,6 +105,19 @@ async fn from_now_entries_that_are_there_are_taken_as_handled() {
     *document.lock().unwrap() = blog(&[("c", 3), ("b", 2), ("a", 1)]);
     from_now().run(std::future::pending()).await.unwrap();
     assert_eq!(ends(setup.take_ids()), ["c"]);
+}
+
+#[tokio::test]
+async fn a_document_has_no_position_and_no_time_to_begin_at() {
+    let (server, _) = serve_blog(&[("a", 1)]).await;
+    let setup = Setup::new();
+    for place in ["1", "2026-11-01T08:00:00Z"] {
+        let builder = setup.builder(&server.url(BLOG)).start(place.parse().unwrap());
+        let error = setup.noting(builder).run(std::future::pending()).await.unwrap_err();
+        assert!(matches!(error, ConsumerError::WithoutPositions { .. }), "{error}");
+    }
+    setup.run(&server.url(BLOG)).await.unwrap();
+    assert_eq!(ends(setup.take_ids()), ["a"]);
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@ mod walks;
 
 use super::*;
 use crate::reading::error::Discontinuity;
-use crate::store::pages::PageState;
+use crate::store::entries::EntryStore;
+use crate::store::pages::{PageState, PageStore};
 use crate::store::sqlite::SqliteStore;
 
 const LOG: &str = "/log";

@@ -11,20 +11,20 @@ use crate::store::parking::{ParkAction, ParkedHead, Requested};
 use crate::{Postgres, Sqlite, Tx};
 
 /// How many events there are, of how many subjects; of the third, every try fails at first.
-const EVENTS: u64 = 30;
+pub(super) const EVENTS: u64 = 30;
 const SUBJECTS: u64 = 5;
-const FAILING: u64 = 3;
+pub(super) const FAILING: u64 = 3;
 /// How many events its subject has.
-const BEHIND: u64 = EVENTS / SUBJECTS - 1;
+pub(super) const BEHIND: u64 = EVENTS / SUBJECTS - 1;
 
-async fn feed() -> Scripted {
+pub(super) async fn feed() -> Scripted {
     let mut feed = Feed::new(0);
     feed.publish_about(EVENTS, SUBJECTS);
     serve(feed).await.0
 }
 
 /// The settings of a subscription that parks what fails once.
-fn builder(database: &Database, url: &str, retries: &[Duration]) -> ConsumerBuilder<()> {
+pub(super) fn builder(database: &Database, url: &str, retries: &[Duration]) -> ConsumerBuilder<()> {
     Consumer::builder(url)
         .database(database.url())
         .shards(ShardCount::new(4).unwrap())
@@ -33,7 +33,7 @@ fn builder(database: &Database, url: &str, retries: &[Duration]) -> ConsumerBuil
 }
 
 /// Runs a subscription until it has handled so many events.
-async fn run_until(consumer: Consumer<impl Work>, handled: u64) {
+pub(super) async fn run_until(consumer: Consumer<impl Work>, handled: u64) {
     let mut progress = consumer.progress();
     let shutdown = async move {
         progress.wait_for(|it| it.handled >= handled).await.unwrap();
@@ -43,7 +43,7 @@ async fn run_until(consumer: Consumer<impl Work>, handled: u64) {
     assert_eq!(ended.expect("it waits for ever").unwrap().handled, handled);
 }
 
-async fn heads(database: &Database) -> Vec<ParkedHead> {
+pub(super) async fn heads(database: &Database) -> Vec<ParkedHead> {
     let location = crate::CursorDatabase::from(database.url()).locate().unwrap();
     let store = location.open().await.unwrap().cursors();
     let shards: Vec<_> = ShardCount::new(4).unwrap().numbers().collect();
@@ -52,7 +52,7 @@ async fn heads(database: &Database) -> Vec<ParkedHead> {
     heads
 }
 
-fn subscription() -> crate::store::Subscription {
+pub(super) fn subscription() -> crate::store::Subscription {
     crate::store::Subscription { group: "default".into(), feed: Feed::new(0).iri }
 }
 
@@ -66,7 +66,7 @@ async fn request(database: &Database, action: ParkAction) {
 }
 
 /// Each event once, and those of one subject in order.
-fn assert_whole(handled: &[u64], without: &[u64]) {
+pub(super) fn assert_whole(handled: &[u64], without: &[u64]) {
     let mut by_subject: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for position in handled {
         by_subject.entry(position % SUBJECTS).or_default().push(*position);

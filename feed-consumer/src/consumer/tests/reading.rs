@@ -53,6 +53,22 @@ async fn from_now_only_what_is_new_is_handled() {
 }
 
 #[tokio::test]
+async fn after_a_position_only_what_is_beyond_it_is_handled() {
+    let (server, _feed) = serve(Feed::new(25)).await;
+    let setup = Setup::new();
+    let after = |position| {
+        setup.noting(setup.builder(&server.url(FEED)).start(Start::Position(at(position))))
+    };
+    let error = after(26).run(std::future::pending()).await.unwrap_err();
+    assert!(matches!(error, ConsumerError::StartBeyondHead { .. }), "{error}");
+    assert!(error.to_string().contains("ends at position 25"), "{error}");
+    after(23).run(std::future::pending()).await.unwrap();
+    assert_eq!(setup.take(), [24, 25]);
+    // One that has a cursor goes on there, wherever it would begin.
+    assert_eq!(after(26).run(std::future::pending()).await.unwrap().handled, 0);
+}
+
+#[tokio::test]
 async fn a_running_subscription_hears_of_what_is_new() {
     let (server, feed) = serve(Feed::new(3)).await;
     let setup = Setup::new();

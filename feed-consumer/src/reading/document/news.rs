@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use feed_protocol::Event;
 use feed_protocol::atom::ReadEntry;
 use feed_protocol::event::ExtensionValue;
@@ -10,50 +9,17 @@ use url::Url;
 
 use super::settings::Updates;
 use crate::reading::opening::OpenDocument;
-use crate::store::pages::{PageKind, SeenEntry};
-use crate::store::{Seen, Validators};
+use crate::store::entries::{DocumentEnd, DocumentEntry, Finding};
 
 /// The entries of a document, oldest first, each id once.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct DocumentNews {
     /// The entries.
     pub(crate) entries: Vec<DocumentEntry>,
-    /// Which of them are handled.
+    /// Which of them count.
     pub(crate) updates: Updates,
-    /// What is to be kept once all of them are handled.
+    /// What is to be kept with them.
     pub(crate) end: DocumentEnd,
-}
-
-/// What is to be kept once a document is handled.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum DocumentEnd {
-    /// Nothing: a page was read to learn what is before it.
-    Nothing,
-    /// That this page has been handled.
-    Page {
-        /// Its place.
-        place: i64,
-        /// What kind of page it is.
-        kind: PageKind,
-    },
-    /// What makes the next request for the document that is subscribed to conditional.
-    Document {
-        /// Its validators.
-        validators: Validators,
-        /// Entries of it that are taken as handled.
-        taken: Vec<SeenEntry>,
-    },
-}
-
-/// An entry of a document of other software.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DocumentEntry {
-    /// The `atom:id`.
-    pub(crate) iri: String,
-    /// When it was last changed, as it says.
-    pub(crate) updated: DateTime<Utc>,
-    /// What happened.
-    pub(crate) event: Event,
 }
 
 impl DocumentNews {
@@ -75,23 +41,15 @@ impl DocumentNews {
     pub(super) fn taken(mut self) -> Self {
         let entries = std::mem::take(&mut self.entries);
         if let DocumentEnd::Document { taken, .. } = &mut self.end {
-            let seen = |it: DocumentEntry| SeenEntry { iri: it.iri, updated: it.updated };
-            taken.extend(entries.into_iter().map(seen));
+            taken.extend(entries.iter().map(DocumentEntry::seen));
         }
         self
     }
 
-    /// The entries that are still to be handled, where these have been.
-    pub(crate) fn unseen(self, seen: &Seen) -> Vec<DocumentEntry> {
-        let is_new = |entry: &DocumentEntry| match (seen.get(&entry.iri), self.updates) {
-            (None, _) => true,
-            (Some(_), Updates::Once) => false,
-            // To the microsecond, as stores keep times.
-            (Some(updated), Updates::Each) => updated.is_some_and(|updated| {
-                entry.updated.timestamp_micros() > updated.timestamp_micros()
-            }),
-        };
-        self.entries.into_iter().filter(is_new).collect()
+    /// What is to be kept of it.
+    pub(crate) fn finding(&self) -> Finding<'_> {
+        let each_update = self.updates == Updates::Each;
+        Finding { entries: &self.entries, each_update, end: &self.end }
     }
 }
 

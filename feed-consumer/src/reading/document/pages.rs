@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::store::pages::{Page, PageKind, PageState};
+use crate::store::shards::Lease;
 use crate::store::{CursorStore, StoreError, Subscription};
 
 /// How far apart the places of two walks are: more than one walk can find pages.
@@ -14,6 +15,8 @@ const WALK: i64 = 1 << 32;
 pub(super) struct Pages {
     store: Arc<dyn CursorStore>,
     subscription: Subscription,
+    /// Under which it is written.
+    lease: Lease,
     /// Those that are not handed on, by their places.
     open: BTreeMap<i64, Page>,
     /// The addresses of the archives that have been handed on.
@@ -27,6 +30,7 @@ impl Pages {
     pub(super) async fn load(
         store: Arc<dyn CursorStore>,
         subscription: Subscription,
+        lease: Lease,
     ) -> Result<Self, StoreError> {
         let pages = store.pages(&subscription).await?;
         let places = || pages.iter().map(|page| page.place);
@@ -35,7 +39,7 @@ impl Pages {
             pages.into_iter().partition(|page| page.state == PageState::Done);
         let done = done.into_iter().map(|page| page.url).collect();
         let open = open.into_iter().map(|page| (page.place, page)).collect();
-        Ok(Self { store, subscription, open, done, lowest, highest })
+        Ok(Self { store, subscription, lease, open, done, lowest, highest })
     }
 
     /// The oldest page that is not handed on.
@@ -94,7 +98,7 @@ impl Pages {
     }
 
     async fn put(&mut self, pages: &[Page]) -> Result<(), StoreError> {
-        self.store.put_pages(&self.subscription, pages).await?;
+        while_held(self.store.put_pages(&self.subscription, self.lease, pages).await?).await;
         for page in pages {
             self.lowest = self.lowest.min(page.place);
             self.highest = self.highest.max(page.place);
@@ -113,12 +117,12 @@ impl Pages {
 
     /// A page is passed over for good.
     pub(super) async fn pass_over(&mut self, page: Page) -> Result<(), StoreError> {
-        match page.kind {
-            PageKind::Archive => self.store.page_done(&self.subscription, page.place).await?,
-            PageKind::Paged => {
-                self.store.drop_pages(&self.subscription, page.place, page.place).await?;
-            }
-        }
+        let (store, subscription, place) = (&self.store, &self.subscription, page.place);
+        while_held(match page.kind {
+            PageKind::Archive => store.page_done(subscription, self.lease, place).await?,
+            PageKind::Paged => store.drop_pages(subscription, self.lease, place, place).await?,
+        })
+        .await;
         self.hand_on(page);
         Ok(())
     }
@@ -136,9 +140,18 @@ impl Pages {
         if let (Some(from), Some(to)) =
             (self.open.keys().next().copied(), self.open.keys().next_back().copied())
         {
-            self.store.drop_pages(&self.subscription, from, to).await?;
+            let dropped = self.store.drop_pages(&self.subscription, self.lease, from, to);
+            while_held(dropped.await?).await;
             self.open.clear();
         }
         Ok(())
+    }
+}
+
+/// Goes on only if the shard is held under which was written. Whoever has lost it hears of that at
+/// the next beat, and reads no further until then.
+async fn while_held(is_held: bool) {
+    if !is_held {
+        std::future::pending().await
     }
 }

@@ -6,9 +6,10 @@ use url::Url;
 
 use super::overlap::Overlap;
 use super::settings::DocumentSettings;
-use super::{DocumentEnd, DocumentNews, DocumentReader, as_seen};
+use super::{DocumentNews, DocumentReader, as_seen};
 use crate::reading::error::{Discontinuity, ReadError};
 use crate::reading::opening::{OpenDocument, open_page};
+use crate::store::entries::DocumentEnd;
 use crate::store::pages::{Page, PageKind, PageState, SeenEntry};
 
 impl DocumentReader {

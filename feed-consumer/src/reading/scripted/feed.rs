@@ -64,6 +64,12 @@ impl Feed {
         }
     }
 
+    /// One of its events.
+    pub(crate) fn recorded(&self, position: u64) -> Recorded {
+        let found = self.events.iter().find(|it| it.position.get() == position);
+        found.expect("the feed has this event").clone()
+    }
+
     fn head(&self) -> Position {
         Position::new(self.events.len() as u64).unwrap()
     }

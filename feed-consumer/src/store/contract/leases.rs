@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::shards::{cut, stands, to};
 use super::*;
 use crate::shard::{ShardNumber, Token};
+use crate::store::entries::GATHERING;
 use crate::store::shards::{Beat, Beaten, Lease, Neighbour, WorkerFacts, WorkerId};
 
 /// A worker that does nothing but hold shards.
@@ -13,6 +14,7 @@ use crate::store::shards::{Beat, Beaten, Lease, Neighbour, WorkerFacts, WorkerId
 pub(super) struct Hand {
     name: String,
     pub(super) weight: u16,
+    pub(super) window: u32,
     pub(super) lease: Duration,
     pub(super) held: BTreeMap<ShardNumber, Token>,
     pub(super) share: u16,
@@ -21,7 +23,7 @@ pub(super) struct Hand {
 impl Hand {
     pub(super) fn new(name: &str) -> Self {
         let lease = Duration::from_secs(600);
-        Self { name: name.into(), weight: 1, lease, held: BTreeMap::new(), share: 0 }
+        Self { name: name.into(), weight: 1, window: 100, lease, held: BTreeMap::new(), share: 0 }
     }
 
     fn lasting(name: &str, lease: Duration) -> Self {
@@ -39,7 +41,7 @@ impl Hand {
             process: 4_000_000_000,
             identity: Some(format!("boot/{}", self.name)),
             weight: self.weight,
-            window: 100,
+            window: self.window,
         }
     }
 
@@ -163,7 +165,7 @@ async fn a_dead_workers_shards_are_anothers_once_its_lease_has_ended(database: D
     // The dead one awakes: it holds nothing, and its writes do nothing.
     let moves: Vec<_> = dies.leases().into_iter().map(|lease| to(lease, 9)).collect();
     for moves in [&moves[..1], &moves] {
-        let lost = store.advance_shards(&advance(moves, &[])).await.unwrap();
+        let lost = store.advance_shards(&advance(moves)).await.unwrap();
         assert_eq!(lost, moves.iter().map(|it| it.lease.shard).collect::<Vec<_>>());
     }
     store.release(&subscription(), &dies.leases()).await.unwrap();
@@ -191,7 +193,7 @@ async fn of_several_moves_those_of_lost_shards_are_named_and_the_others_done(dat
     let mut two = Hand::new("b");
     assert_eq!(two.beats(&store).await.acquired.len(), 2);
     let moves: Vec<_> = before.iter().rev().map(|lease| to(*lease, 6)).collect();
-    let lost = store.advance_shards(&advance(&moves, &[])).await.unwrap();
+    let lost = store.advance_shards(&advance(&moves)).await.unwrap();
     assert_eq!(lost.iter().map(|it| it.get()).collect::<Vec<_>>(), [2, 1]);
     let shards = store.shards(&subscription()).await.unwrap();
     let positions: Vec<_> = shards.iter().map(|it| it.place.position.get()).collect();
@@ -212,7 +214,7 @@ async fn a_shard_that_its_worker_does_not_list_comes_back_under_another_token(da
     let anew = |lease: Lease| Lease { token: Token::new(2), ..lease };
     assert_eq!(acquired, [anew(before[1]), anew(before[2])]);
     assert!(beaten.acquired.iter().all(|it| it.from == Some(hand.id())));
-    let lost = store.advance_shards(&advance(&[to(before[1], 1)], &[])).await.unwrap();
+    let lost = store.advance_shards(&advance(&[to(before[1], 1)])).await.unwrap();
     assert_eq!(lost, [before[1].shard]);
 }
 
@@ -277,11 +279,23 @@ async fn workers_that_compete_never_share_a_shard_and_never_wait_in_a_circle(dat
                 if number % 2 == 0 {
                     moves.reverse();
                 }
-                let entries = if round % 3 == 0 { seen(0..1) } else { Vec::new() };
                 let (subscription, beat) = (subscription(), hand.beat(false));
-                let advance = advance(&moves, &entries);
-                let (advanced, beaten) =
-                    tokio::join!(store.advance_shards(&advance), store.beat(&subscription, &beat),);
+                let advance = advance(&moves);
+                // One of them finds something all the while.
+                let gathers = moves.iter().map(|it| it.lease).find(|it| it.shard == GATHERING);
+                let gathering = async {
+                    if let Some(lease) = gathers {
+                        let round = u32::try_from(round).unwrap();
+                        let added = super::entries::add(&store, lease, round..round + 2).await;
+                        assert!(added.is_some());
+                        store.prune(&subscription).await.unwrap();
+                    }
+                };
+                let (advanced, beaten, ()) = tokio::join!(
+                    store.advance_shards(&advance),
+                    store.beat(&subscription, &beat),
+                    gathering,
+                );
                 // Leases outlast the test: nothing is lost that was not given back.
                 assert_eq!(advanced.unwrap(), []);
                 assert_eq!(beaten.unwrap().renewed.len(), hand.held.len());

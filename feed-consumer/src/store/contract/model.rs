@@ -1,16 +1,28 @@
 //! A store against a model of it in memory: whatever workers do, tokens, holders and positions are
 //! what the promises say.
+//!
+//! # Layout
+//!
+//! - [`database`]: the model
+
+mod database;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
+use self::database::{Model, Row};
 use super::leases::Hand;
 use super::shards::{cut, stands, to};
 use super::*;
-use crate::shard::{ShardNumber, Token};
-use crate::store::shards::{Acquired, Beaten, Lease, WorkerId};
+use crate::shard::{ShardCount, ShardNumber};
+use crate::store::orders::PauseReason;
+use crate::store::shards::{Lease, WorkerId};
 
+/// How many shards there are at first.
 const SHARDS: u16 = 7;
+
+/// The last position of the feed.
+const END: u64 = 19;
 
 /// What one of the workers does, or is done to it.
 #[derive(Debug, Clone)]
@@ -24,11 +36,31 @@ enum Deed {
     /// Some of the leases that it believes in, in this order, and how far each goes.
     Advance(Vec<(usize, u64)>),
     Release(Vec<usize>),
+    /// It comes to the end of the feed with all that it holds, and gives it back.
+    Finish,
     /// It loses sight of a shard.
     Drop(usize),
     Leave,
     Bury,
     Put(u64),
+    /// Some shards are paused, or go on.
+    Pause(Vec<u16>, bool),
+    Reshard(u16),
+    Step,
+}
+
+impl Deed {
+    /// What it is made of.
+    fn parts(self) -> Vec<Self> {
+        let all = 0..usize::from(2 * SHARDS);
+        match self {
+            Self::Finish => vec![
+                Self::Advance(all.clone().map(|which| (which, END)).collect()),
+                Self::Release(all.collect()),
+            ],
+            other => vec![other],
+        }
+    }
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
@@ -42,116 +74,41 @@ fn deed() -> impl Strategy<Value = Deed> {
     let which = 0..usize::from(SHARDS);
     prop_oneof![
         8 => beat,
-        4 => prop::collection::vec((which.clone(), 0..20_u64), 0..4).prop_map(Deed::Advance),
+        4 => prop::collection::vec((which.clone(), 0..=END), 0..4).prop_map(Deed::Advance),
         2 => prop::collection::vec(which.clone(), 0..4).prop_map(Deed::Release),
+        3 => Just(Deed::Finish),
         1 => which.prop_map(Deed::Drop),
         1 => Just(Deed::Leave),
         1 => Just(Deed::Bury),
-        1 => (0..20_u64).prop_map(Deed::Put),
+        1 => (0..=END).prop_map(Deed::Put),
+        1 => (prop::collection::vec(0..SHARDS, 0..3), any::<bool>())
+            .prop_map(|(shards, pauses)| Deed::Pause(shards, pauses)),
+        1 => (1..2 * SHARDS).prop_map(Deed::Reshard),
+        4 => Just(Deed::Step),
     ]
 }
 
-/// A shard, as it has to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Row {
-    holder: Option<WorkerId>,
-    token: u64,
-    lives: bool,
-    position: u64,
-}
-
-/// The database, as it has to be.
-struct Model {
-    shards: Vec<Row>,
-    /// The workers that are registered, and whether they live.
-    workers: HashMap<WorkerId, bool>,
-}
-
-impl Model {
-    fn row(&mut self, lease: Lease) -> Option<&mut Row> {
-        let row = &mut self.shards[usize::from(lease.shard.get())];
-        (row.token == lease.token.get()).then_some(row)
-    }
-
-    /// What a sign of life does, and what its answer has to be but for the share.
-    fn beat(&mut self, hand: &Hand, acquires: bool, share: u16) -> Beaten {
-        let lives = !hand.lease.is_zero();
-        self.workers.insert(hand.id(), lives);
-        let mut renewed = Vec::new();
-        for lease in hand.leases() {
-            let row = self.row(lease).filter(|row| row.holder == Some(hand.id()));
-            if let Some(row) = row {
-                row.lives = lives;
-                renewed.push(lease.shard);
-            }
-        }
-        let id = hand.id();
-        let mut free: Vec<_> = (0..SHARDS).map(ShardNumber::new).collect();
-        let is_own = |row: &Row| row.holder.as_ref() == Some(&id);
-        let row = |shard: &ShardNumber| &self.shards[usize::from(shard.get())];
-        free.retain(|shard| {
-            let row = row(shard);
-            !renewed.contains(shard) && (is_own(row) || row.holder.is_none() || !row.lives)
-        });
-        free.sort_by_key(|shard| (!is_own(row(shard)), *shard));
-        free.truncate(if acquires { usize::from(share).saturating_sub(renewed.len()) } else { 0 });
-        free.sort();
-        let mut acquired = Vec::new();
-        for shard in free {
-            let row = &mut self.shards[usize::from(shard.get())];
-            let from = row.holder.replace(id.clone());
-            row.token += 1;
-            row.lives = lives;
-            let lease = Lease { shard, token: Token::new(row.token) };
-            let place = stands(row.position);
-            acquired.push(Acquired { lease, place, from });
-        }
-        let held: Vec<_> =
-            acquired.iter().map(|it| it.lease.shard).chain(renewed.clone()).collect();
-        let others = (0_u16..).zip(&self.shards);
-        let others = others.filter(|(shard, _)| !held.contains(&ShardNumber::new(*shard)));
-        let lowest = others.map(|(_, row)| row.position).min();
-        Beaten {
-            renewed,
-            acquired,
-            share,
-            workers: 0,
-            neighbours: Vec::new(),
-            others_lowest: lowest.map(|lowest| Position::new(lowest).unwrap()),
-        }
-    }
-
-    /// Ends all leases of a worker, given back or not.
-    fn end(&mut self, worker: &WorkerId, are_given_back: bool) {
-        self.workers.remove(worker);
-        for row in self.shards.iter_mut().filter(|row| row.holder.as_ref() == Some(worker)) {
-            row.lives = false;
-            if are_given_back {
-                row.holder = None;
-            }
-        }
-    }
-}
-
 /// The slice of a worker, and how many live, as the list of workers says it.
-async fn share(store: &Arc<dyn CursorStore>, id: &WorkerId) -> (u16, u16) {
+async fn share(store: &Arc<dyn CursorStore>, shards: u16, id: &WorkerId) -> (u16, u16) {
     let mut alive = store.workers(&subscription()).await.unwrap();
     alive.retain(|it| it.is_alive || it.facts.id == *id);
     let total: u16 = alive.iter().map(|it| it.facts.weight).sum();
     let before = alive.iter().take_while(|it| it.facts.id != *id);
     let before: u16 = before.map(|it| it.facts.weight).sum();
     let mine = alive.iter().find(|it| it.facts.id == *id).unwrap().facts.weight;
-    let share = SHARDS * (before + mine) / total - SHARDS * before / total;
+    let share = (shards * (before + mine)).div_ceil(total) - (shards * before).div_ceil(total);
     (share, u16::try_from(alive.len()).unwrap())
 }
 
 async fn run(database: Database, deeds: Vec<(usize, Deed)>) -> Result<(), TestCaseError> {
     let store = cut(&database, 0, SHARDS).await;
-    let row = Row { holder: None, token: 0, lives: false, position: 0 };
-    let mut model = Model { shards: vec![row; SHARDS.into()], workers: HashMap::new() };
+    let mut model = Model::new();
     let mut hands: Vec<_> = ["a", "b", "c"].into_iter().map(Hand::new).collect();
+    (hands[1].window, hands[2].window) = (7, 300);
     let lasting = hands[0].lease;
-    for (which, deed) in deeds {
+    for (which, deed) in
+        deeds.into_iter().flat_map(|(which, deed)| [which].into_iter().cycle().zip(deed.parts()))
+    {
         let hand = &mut hands[which];
         let some = |which: Vec<usize>| -> Vec<Lease> {
             let leases = hand.leases();
@@ -164,7 +121,7 @@ async fn run(database: Database, deeds: Vec<(usize, Deed)>) -> Result<(), TestCa
                 hand.weight = weight;
                 hand.lease = if lasts { lasting } else { std::time::Duration::ZERO };
                 let mut beaten = store.beat(&subscription(), &hand.beat(acquires)).await.unwrap();
-                let (share, workers) = share(&store, &hand.id()).await;
+                let (share, workers) = share(&store, model.count(), &hand.id()).await;
                 let mut expected = model.beat(hand, acquires, share);
                 expected.workers = workers;
                 let neighbours = beaten.neighbours.drain(..).map(|it| it.id).collect::<Vec<_>>();
@@ -190,12 +147,15 @@ async fn run(database: Database, deeds: Vec<(usize, Deed)>) -> Result<(), TestCa
                 let mut lost = Vec::new();
                 for (lease, position) in &moves {
                     match model.row(*lease) {
-                        Some(row) => row.position = row.position.max(*position),
+                        Some(row) => {
+                            row.is_known |= *position >= row.position;
+                            row.position = row.position.max(*position);
+                        }
                         None => lost.push(lease.shard),
                     }
                 }
                 let moves: Vec<_> = moves.into_iter().map(|(lease, by)| to(lease, by)).collect();
-                let unmoved = store.advance_shards(&advance(&moves, &[])).await.unwrap();
+                let unmoved = store.advance_shards(&advance(&moves)).await.unwrap();
                 prop_assert_eq!(unmoved, lost);
             }
             Deed::Release(which) => {
@@ -207,6 +167,7 @@ async fn run(database: Database, deeds: Vec<(usize, Deed)>) -> Result<(), TestCa
                     }
                 }
             }
+            Deed::Finish => unreachable!("it is made of others"),
             Deed::Drop(which) => {
                 for lease in some(vec![which]) {
                     hand.held.remove(&lease.shard);
@@ -220,6 +181,32 @@ async fn run(database: Database, deeds: Vec<(usize, Deed)>) -> Result<(), TestCa
                 store.bury(&hand.id()).await.unwrap();
                 model.end(&hand.id(), false);
             }
+            Deed::Pause(shards, pauses) => {
+                let mut changed: Vec<_> = (0..model.count()).collect();
+                changed.retain(|it| shards.is_empty() || shards.contains(it));
+                changed.retain(|it| model.shards[usize::from(*it)].is_paused != pauses);
+                for shard in &changed {
+                    model.shards[usize::from(*shard)].is_paused = pauses;
+                }
+                let numbers: Vec<_> = shards.into_iter().map(ShardNumber::new).collect();
+                let reason = PauseReason { who: "ann".into(), why: String::new() };
+                let pause = pauses.then_some(&reason);
+                let done = store.pause(&subscription(), &numbers, pause).await.unwrap();
+                let done: Vec<_> = done.into_iter().map(ShardNumber::get).collect();
+                prop_assert_eq!(done, changed);
+            }
+            Deed::Reshard(to) => {
+                let count = ShardCount::new(to).unwrap();
+                let asked = store.reshard(&subscription(), count).await.unwrap();
+                prop_assert_eq!(asked, model.barrier.is_none());
+                if asked {
+                    model.to = (to != model.count()).then_some(to);
+                }
+            }
+            Deed::Step => {
+                let step = store.reshard_step(&subscription()).await.unwrap();
+                prop_assert_eq!(step, model.step());
+            }
             Deed::Put(position) => {
                 let holders = store.put_shards(&subscription(), &stands(position)).await.unwrap();
                 let mut living: Vec<_> = model.shards.iter().filter(|row| row.lives).collect();
@@ -228,16 +215,28 @@ async fn run(database: Database, deeds: Vec<(usize, Deed)>) -> Result<(), TestCa
                 prop_assert_eq!(holders.len(), living.len());
                 if living.is_empty() {
                     for row in &mut model.shards {
-                        *row = Row { holder: None, token: row.token + 1, lives: false, position };
+                        let (holder, token) = (None, row.token + 1);
+                        let is_paused = row.is_paused;
+                        let (lives, is_known, suspects) = (false, true, 0);
+                        *row =
+                            Row { holder, token, lives, position, is_known, suspects, is_paused };
                     }
+                    model.barrier = None;
                 }
             }
         }
-        let shards = store.shards(&subscription()).await.unwrap().into_iter().map(|it| Row {
+        let shards = store.shards(&subscription()).await.unwrap();
+        for (shard, row) in shards.iter().zip(&model.shards) {
+            prop_assert_eq!(&shard.place, &row.place());
+        }
+        let shards = shards.into_iter().map(|it| Row {
             holder: it.holder,
             token: it.lease.token.get(),
             lives: it.left.is_some(),
             position: it.place.position.get(),
+            is_known: it.place.validators != Validators::default(),
+            suspects: it.suspects.events,
+            is_paused: it.paused.is_some(),
         });
         prop_assert_eq!(&shards.collect::<Vec<_>>(), &model.shards);
     }

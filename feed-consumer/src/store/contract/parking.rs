@@ -25,7 +25,7 @@ use crate::store::parking::{
 use crate::store::shards::Lease;
 use crate::store::transaction::{Database as Kind, Postgres, Sqlite, Transactions};
 
-fn at(position: u64) -> Position {
+pub(super) fn at(position: u64) -> Position {
     Position::new(position).unwrap()
 }
 
@@ -40,7 +40,7 @@ fn event(position: u64, subject: Option<&str>) -> Recorded {
 }
 
 /// An event that failed, to be taken up again after so many seconds.
-fn failed(position: u64, subject: Option<&str>, retry: Option<u64>) -> Parking {
+pub(super) fn failed(position: u64, subject: Option<&str>, retry: Option<u64>) -> Parking {
     Parking {
         recorded: Arc::new(event(position, subject)),
         error: "the bill is wrong\nno such customer".into(),
@@ -49,7 +49,7 @@ fn failed(position: u64, subject: Option<&str>, retry: Option<u64>) -> Parking {
     }
 }
 
-fn follower(lease: Lease, subject: &str, position: u64) -> Follower {
+pub(super) fn follower(lease: Lease, subject: &str, position: u64) -> Follower {
     Follower { lease, subject: subject.parse().unwrap(), position: at(position) }
 }
 
@@ -63,19 +63,23 @@ async fn held(database: &Database) -> (Arc<dyn CursorStore>, Lease, Hand) {
 }
 
 /// Parks an event, of a shard whose cursor moves past it.
-async fn park(store: &Arc<dyn CursorStore>, lease: Lease, parking: &Parking) {
+pub(super) async fn park(store: &Arc<dyn CursorStore>, lease: Lease, parking: &Parking) {
     let position = parking.recorded.position.get();
     assert!(store.park(&subscription(), &to(lease, position), parking).await.unwrap());
 }
 
-async fn follow(store: &Arc<dyn CursorStore>, followers: &[Follower]) {
+pub(super) async fn follow(store: &Arc<dyn CursorStore>, followers: &[Follower]) {
     let last = followers.iter().max_by_key(|it| it.position).unwrap();
-    let mut advance = advance(&[to(last.lease, last.position.get())], &[]);
+    let mut advance = advance(&[to(last.lease, last.position.get())]);
     advance.followers = followers.to_vec();
     assert!(store.advance_shards(&advance).await.unwrap().is_empty());
 }
 
-async fn handled(store: &Arc<dyn CursorStore>, lease: Lease, position: u64) -> Option<u64> {
+pub(super) async fn handled(
+    store: &Arc<dyn CursorStore>,
+    lease: Lease,
+    position: u64,
+) -> Option<u64> {
     let resolved = store.resolve(&subscription(), lease, at(position), &Resolution::Handled).await;
     resolved.unwrap().unwrap().next.map(Position::get)
 }
@@ -123,6 +127,7 @@ async fn a_parked_event_is_read_back_byte_for_byte_and_the_cursor_is_past_it(dat
         error: parking.error.clone(),
         attempts: 3,
         retries: 0,
+        repairs: 0,
         parked: parked.parked,
         due: Some(due),
         followers: 0,
@@ -224,7 +229,7 @@ async fn under_an_old_token_nothing_is_changed(database: Database) {
     let resolved = store.resolve(&subscription, old, at(5), &Resolution::Handled).await.unwrap();
     assert_eq!(resolved, None);
     assert!(!store.answer(&subscription, old, request, &Answer::Taken).await.unwrap());
-    let mut follows = advance(&[to(old, 7)], &[]);
+    let mut follows = advance(&[to(old, 7)]);
     follows.followers = vec![follower(old, "order-1", 7)];
     assert_eq!(store.advance_shards(&follows).await.unwrap(), [old.shard]);
     let after = store.parked(&subscription, at(5)).await.unwrap().unwrap();
@@ -242,7 +247,7 @@ async fn of_shards_that_move_together_those_that_are_held_record_what_follows(da
     hand.beats(&store).await;
     let [kept, lost] = hand.leases().try_into().unwrap();
     let lost = Lease { token: Token::new(lost.token.get() + 1), ..lost };
-    let mut follows = advance(&[to(lost, 8), to(kept, 7)], &[]);
+    let mut follows = advance(&[to(lost, 8), to(kept, 7)]);
     follows.followers = vec![follower(lost, "order-2", 8), follower(kept, "order-1", 7)];
     assert_eq!(store.advance_shards(&follows).await.unwrap(), [lost.shard]);
     assert_eq!(heads(&store, &[0, 1]).await, [(7, of("order-1"), true, 0)]);

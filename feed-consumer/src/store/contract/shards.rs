@@ -3,6 +3,7 @@
 use super::leases::Hand;
 use super::*;
 use crate::shard::{ShardCount, ShardNumber, Token};
+use crate::store::parking::Follower;
 use crate::store::shards::{Lease, Move, ShardPlace};
 
 /// A subscription that has begun at a position, cut into so many shards.
@@ -62,7 +63,7 @@ async fn the_most_shards_are_cut_held_and_moved_at_once(database: Database) {
     assert_eq!(acquired.len(), usize::from(ShardCount::MAX));
     assert_eq!(hand.beats(&store).await.renewed.len(), acquired.len());
     let moves: Vec<_> = hand.leases().into_iter().map(|lease| to(lease, 7)).collect();
-    assert!(store.advance_shards(&advance(&moves, &[])).await.unwrap().is_empty());
+    assert!(store.advance_shards(&advance(&moves)).await.unwrap().is_empty());
     assert!(positions(&store).await.iter().all(|position| *position == 7));
 }
 
@@ -73,7 +74,10 @@ async fn a_dropped_move_is_done_or_not_and_holds_no_lock(database: Database) {
     let lease = hand.leases()[0];
     let mut stood = 0;
     for position in 1..40 {
-        let advance = advance(&[to(lease, position)], &seen(0..1));
+        let mut advance = advance(&[to(lease, position)]);
+        // With what waits it is more than one statement.
+        let (subject, position_of) = ("a".parse().unwrap(), Position::new(position).unwrap());
+        advance.followers = vec![Follower { lease, subject, position: position_of }];
         for _ in 0..2 {
             // Polled a few times, and dropped.
             let moving = store.advance_shards(&advance);
@@ -90,7 +94,7 @@ async fn a_dropped_move_is_done_or_not_and_holds_no_lock(database: Database) {
         assert!(found == stood || found == position, "{found}, and not {stood} or {position}");
         stood = found;
     }
-    assert!(store.advance_shards(&advance(&[to(lease, 99)], &[])).await.unwrap().is_empty());
+    assert!(store.advance_shards(&advance(&[to(lease, 99)])).await.unwrap().is_empty());
 }
 
 async fn a_shard_is_read_back_as_it_was_moved(database: Database) {
@@ -99,9 +103,9 @@ async fn a_shard_is_read_back_as_it_was_moved(database: Database) {
     hand.beats(&store).await;
     let leases = hand.leases();
     // One alone, and several.
-    store.advance_shards(&advance(&[to(leases[1], 4)], &[])).await.unwrap();
+    store.advance_shards(&advance(&[to(leases[1], 4)])).await.unwrap();
     let moves = [to(leases[2], 9), to(leases[0], 8)];
-    assert!(store.advance_shards(&advance(&moves, &[])).await.unwrap().is_empty());
+    assert!(store.advance_shards(&advance(&moves)).await.unwrap().is_empty());
     let shards = store.shards(&subscription()).await.unwrap();
     let places: Vec<_> = shards.iter().map(|shard| shard.place.clone()).collect();
     assert_eq!(places, [stands(8), stands(4), stands(9)]);
@@ -113,7 +117,7 @@ async fn a_shard_is_read_back_as_it_was_moved(database: Database) {
     assert_eq!(settled.iter().map(|it| it.lease).collect::<Vec<_>>(), [leases[0], leases[2]]);
     assert_eq!(settled[1].place, stands(9));
     // What is read so holds no lock.
-    store.advance_shards(&advance(&moves, &[])).await.unwrap();
+    store.advance_shards(&advance(&moves)).await.unwrap();
 }
 
 async fn a_cursor_of_a_shard_never_moves_back_and_that_is_no_loss(database: Database) {
@@ -124,7 +128,7 @@ async fn a_cursor_of_a_shard_never_moves_back_and_that_is_no_loss(database: Data
     let mut stays = stands(5);
     stays.last = None;
     for moves in [vec![to(leases[0], 4)], vec![to(leases[0], 3), to(leases[1], 9)]] {
-        assert!(store.advance_shards(&advance(&moves, &[])).await.unwrap().is_empty());
+        assert!(store.advance_shards(&advance(&moves)).await.unwrap().is_empty());
     }
     let shards = store.shards(&subscription()).await.unwrap();
     assert_eq!(shards[0].place, stands(5));
@@ -134,31 +138,10 @@ async fn a_cursor_of_a_shard_never_moves_back_and_that_is_no_loss(database: Data
         vec![Move { lease: leases[0], to: stays.clone() }],
         vec![Move { lease: leases[0], to: stays.clone() }, to(leases[1], 9)],
     ] {
-        store.advance_shards(&advance(&[to(leases[0], 5)], &[])).await.unwrap();
-        store.advance_shards(&advance(&moves, &[])).await.unwrap();
+        store.advance_shards(&advance(&[to(leases[0], 5)])).await.unwrap();
+        store.advance_shards(&advance(&moves)).await.unwrap();
         assert_eq!(store.shards(&subscription()).await.unwrap()[0].place, stays);
     }
-}
-
-async fn entries_are_handled_only_if_every_shard_was_moved(database: Database) {
-    let store = cut(&database, 0, 2).await;
-    let mut hand = Hand::new("a");
-    hand.beats(&store).await;
-    let leases = hand.leases();
-    let strange = Lease { token: Token::new(9), ..leases[1] };
-    let all = entries(0..3);
-    for (moves, lost, known) in [
-        (vec![to(leases[0], 1), to(strange, 1)], vec![strange.shard], 0),
-        (vec![to(strange, 1)], vec![strange.shard], 0),
-        (vec![to(leases[0], 2), to(leases[1], 2)], vec![], 3),
-        (vec![], vec![], 3),
-    ] {
-        let unmoved = store.advance_shards(&advance(&moves, &seen(0..3))).await.unwrap();
-        assert_eq!(unmoved, lost);
-        let found = store.seen(&subscription(), &strs(&all)).await.unwrap();
-        assert_eq!(found.len(), known);
-    }
-    assert_eq!(positions(&store).await, [2, 2]);
 }
 
 async fn shards_are_not_put_elsewhere_while_a_lease_lives(database: Database) {
@@ -175,7 +158,7 @@ async fn shards_are_not_put_elsewhere_while_a_lease_lives(database: Database) {
     assert!(store.put_shards(&subscription(), &stands(2)).await.unwrap().is_empty());
     assert_eq!(positions(&store).await, [2; 4]);
     let late = to(one.leases()[0], 9);
-    assert_eq!(store.advance_shards(&advance(&[late], &[])).await.unwrap().len(), 1);
+    assert_eq!(store.advance_shards(&advance(&[late])).await.unwrap().len(), 1);
     assert!(one.beats_without_acquiring(&store).await.renewed.is_empty());
     let shards = store.shards(&subscription()).await.unwrap();
     assert!(shards.iter().all(|it| it.holder.is_none() && it.lease.token == Token::new(2)));
@@ -189,7 +172,7 @@ async fn a_forgotten_subscription_leaves_neither_shards_nor_workers(database: Da
     assert!(store.shards(&subscription()).await.unwrap().is_empty());
     assert!(store.workers(&subscription()).await.unwrap().is_empty());
     let late = to(hand.leases()[0], 9);
-    assert_eq!(store.advance_shards(&advance(&[late], &[])).await.unwrap().len(), 1);
+    assert_eq!(store.advance_shards(&advance(&[late])).await.unwrap().len(), 1);
 }
 
 promises! {
@@ -198,7 +181,6 @@ promises! {
     a_dropped_move_is_done_or_not_and_holds_no_lock,
     a_shard_is_read_back_as_it_was_moved,
     a_cursor_of_a_shard_never_moves_back_and_that_is_no_loss,
-    entries_are_handled_only_if_every_shard_was_moved,
     shards_are_not_put_elsewhere_while_a_lease_lives,
     a_forgotten_subscription_leaves_neither_shards_nor_workers,
 }

@@ -13,6 +13,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "foreign pages", sql: include_str!("migrations/0002_foreign_pages.sql") },
     Migration { name: "shards", sql: include_str!("migrations/0003_shards.sql") },
     Migration { name: "parking", sql: include_str!("migrations/0004_parking.sql") },
+    Migration { name: "entries", sql: include_str!("migrations/0005_entries.sql") },
+    Migration { name: "once", sql: include_str!("migrations/0006_once.sql") },
 ];
 
 /// Brings the schema up to date, in one transaction under a lock: of several processes that start

@@ -3,11 +3,13 @@
 use async_trait::async_trait;
 use sqlx::{FromRow, PgConnection};
 
+use super::entries::gathers;
 use super::{PostgresStore, about, within};
 use crate::store::pages::{Page, PageColumns, PageStore};
+use crate::store::shards::Lease;
 use crate::store::{StoreError, Subscription};
 
-/// Notes pages, within a transaction or as one statement.
+/// Notes pages, within a transaction.
 pub(super) async fn put(
     connection: &mut PgConnection,
     subscription: &Subscription,
@@ -25,6 +27,31 @@ pub(super) async fn put(
     Ok(())
 }
 
+/// Notes that a page is done, within a transaction.
+pub(super) async fn done(
+    connection: &mut PgConnection,
+    subscription: &Subscription,
+    place: i64,
+) -> Result<(), sqlx::Error> {
+    about(include_str!("sql/page_done.sql"), subscription).bind(place).execute(connection).await?;
+    Ok(())
+}
+
+/// Forgets pages, within a transaction.
+pub(super) async fn drop(
+    connection: &mut PgConnection,
+    subscription: &Subscription,
+    from: i64,
+    to: i64,
+) -> Result<(), sqlx::Error> {
+    about(include_str!("sql/pages_drop.sql"), subscription)
+        .bind(from)
+        .bind(to)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 #[async_trait]
 impl PageStore for PostgresStore {
     async fn pages(&self, subscription: &Subscription) -> Result<Vec<Page>, StoreError> {
@@ -37,35 +64,56 @@ impl PageStore for PostgresStore {
     async fn put_pages(
         &self,
         subscription: &Subscription,
+        lease: Lease,
         pages: &[Page],
-    ) -> Result<(), StoreError> {
-        let noted = within(async {
+    ) -> Result<bool, StoreError> {
+        let changed = within(async {
             let mut transaction = self.begin().await?;
+            if gathers(&mut transaction, subscription, lease).await?.is_none() {
+                return Ok(false);
+            }
             put(&mut transaction, subscription, pages).await?;
-            transaction.commit().await
+            transaction.commit().await?;
+            Ok(true)
         });
-        noted.await
+        changed.await
     }
 
-    async fn page_done(&self, subscription: &Subscription, place: i64) -> Result<(), StoreError> {
-        let done =
-            about(include_str!("sql/page_done.sql"), subscription).bind(place).execute(&self.pool);
-        within(done).await?;
-        Ok(())
+    async fn page_done(
+        &self,
+        subscription: &Subscription,
+        lease: Lease,
+        place: i64,
+    ) -> Result<bool, StoreError> {
+        let changed = within(async {
+            let mut transaction = self.begin().await?;
+            if gathers(&mut transaction, subscription, lease).await?.is_none() {
+                return Ok(false);
+            }
+            done(&mut transaction, subscription, place).await?;
+            transaction.commit().await?;
+            Ok(true)
+        });
+        changed.await
     }
 
     async fn drop_pages(
         &self,
         subscription: &Subscription,
+        lease: Lease,
         from: i64,
         to: i64,
-    ) -> Result<(), StoreError> {
-        let dropped = about(include_str!("sql/pages_drop.sql"), subscription)
-            .bind(from)
-            .bind(to)
-            .execute(&self.pool);
-        within(dropped).await?;
-        Ok(())
+    ) -> Result<bool, StoreError> {
+        let changed = within(async {
+            let mut transaction = self.begin().await?;
+            if gathers(&mut transaction, subscription, lease).await?.is_none() {
+                return Ok(false);
+            }
+            drop(&mut transaction, subscription, from, to).await?;
+            transaction.commit().await?;
+            Ok(true)
+        });
+        changed.await
     }
 
     async fn has_seen(&self, subscription: &Subscription) -> Result<bool, StoreError> {

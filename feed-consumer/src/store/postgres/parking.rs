@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use feed_protocol::Position;
+use sqlx::postgres::{PgArguments, Postgres};
+use sqlx::query::Query;
 use sqlx::{FromRow, Row};
 
 use self::steps::{holder, record, resolve};
@@ -29,8 +31,25 @@ use crate::store::row::shards::micros;
 use crate::store::shards::{Lease, Move};
 use crate::store::{Advance, StoreError, Subscription};
 
-fn numbers(shards: &[ShardNumber]) -> Vec<i64> {
+/// Shards, as statements take them.
+pub(super) fn numbers(shards: &[ShardNumber]) -> Vec<i64> {
     shards.iter().map(|shard| i64::from(shard.get())).collect()
+}
+
+/// The statement that lists the parked events that a person means.
+fn list(
+    subscription: &Subscription,
+    filter: &ParkedFilter,
+) -> Query<'static, Postgres, PgArguments> {
+    let positions: Vec<_> = filter.positions.iter().copied().map(integer).collect();
+    about(include_str!("sql/parked_list.sql"), subscription)
+        .bind(positions)
+        .bind(filter.event_type.clone())
+        .bind(filter.subject.clone())
+        .bind(filter.error.clone())
+        .bind(filter.older_than.map(micros))
+        .bind(integer(filter.after))
+        .bind(i64::from(filter.most))
 }
 
 #[async_trait]
@@ -53,6 +72,18 @@ impl ParkStore for PostgresStore {
         position: Position,
     ) -> Result<Option<Parked>, StoreError> {
         Ok(self.list_parked(subscription, &ParkedFilter::one(position)).await?.pop())
+    }
+
+    async fn head_of_follower(
+        &self,
+        subscription: &Subscription,
+        position: Position,
+    ) -> Result<Option<Position>, StoreError> {
+        let head = about(include_str!("sql/follower_head.sql"), subscription)
+            .bind(integer(position))
+            .try_map(|row| position_of(row.try_get(0)?))
+            .fetch_optional(self.pool());
+        within(head).await
     }
 
     async fn park(
@@ -214,15 +245,7 @@ impl ParkStore for PostgresStore {
         subscription: &Subscription,
         filter: &ParkedFilter,
     ) -> Result<Vec<Parked>, StoreError> {
-        let positions: Vec<_> = filter.positions.iter().copied().map(integer).collect();
-        let rows = about(include_str!("sql/parked_list.sql"), subscription)
-            .bind(positions)
-            .bind(filter.event_type.clone())
-            .bind(filter.subject.clone())
-            .bind(filter.error.clone())
-            .bind(filter.older_than.map(micros))
-            .bind(integer(filter.after))
-            .bind(i64::from(filter.most))
+        let rows = list(subscription, filter)
             .try_map(|row| ParkedColumns::from_row(&row))
             .fetch_all(self.pool());
         within(rows).await?.into_iter().map(|row| parked(row, subscription)).collect()
@@ -262,6 +285,48 @@ impl ParkStore for PostgresStore {
             Ok(who.map_or(Requested::NotParked, |who| Requested::Conflict { who }))
         });
         requested.await
+    }
+
+    async fn begin_repair(
+        &self,
+        subscription: &Subscription,
+        position: Position,
+        most: u32,
+    ) -> Result<Option<Parked>, StoreError> {
+        let begun = within(async {
+            let mut transaction = self.begin().await?;
+            let counted = about(include_str!("sql/repair_begin.sql"), subscription)
+                .bind(integer(position))
+                .bind(i64::from(most))
+                .execute(&mut *transaction)
+                .await?;
+            if counted.rows_affected() == 0 {
+                transaction.rollback().await?;
+                return Ok(None);
+            }
+            let row = list(subscription, &ParkedFilter::one(position))
+                .try_map(|row| ParkedColumns::from_row(&row))
+                .fetch_one(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            Ok(Some(row))
+        });
+        begun.await?.map(|row| parked(row, subscription)).transpose()
+    }
+
+    async fn leave_to_person(
+        &self,
+        subscription: &Subscription,
+        position: Position,
+        who: &str,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let left = within(async {
+            let mut transaction = self.begin().await?;
+            record(&mut transaction, subscription, position, who, Deed::Left, why).await?;
+            transaction.commit().await
+        });
+        left.await
     }
 
     async fn record(

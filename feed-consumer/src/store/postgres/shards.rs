@@ -1,14 +1,16 @@
 //! Shards, and their leases.
 
 use async_trait::async_trait;
+use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::query::Map;
 use sqlx::{FromRow, PgConnection, Row};
 
 use super::parking::steps::{add_followers, forget_beyond};
-use super::{PostgresStore, about, add_seen, within};
+use super::{PostgresStore, about, within};
 use crate::shard::{ShardCount, ShardNumber};
 use crate::store::row::shards::{
-    BeatenColumns, ShardColumns, WorkerColumns, as_place, beaten, count, integer, living, micros,
-    shard, worker,
+    BeatenColumns, ShardColumns, WorkerColumns, as_place, beaten, count, integer, is_done, living,
+    micros, shard, worker,
 };
 use crate::store::shards::{
     Beat, Beaten, Lease, Move, Shard, ShardPlace, ShardStore, WorkerId, WorkerRow,
@@ -17,12 +19,12 @@ use crate::store::{Advance, LastEvent, StoreError, Subscription, row};
 
 /// Moves the cursors of shards, each under its token, within a transaction. Returns those that were
 /// not moved, since another worker has acquired them. What follows parked events of the shards
-/// moved is recorded; entries are added as handled if no shard is returned.
+/// moved is recorded.
 pub(in crate::store) async fn advance_shards(
     connection: &mut PgConnection,
     advance: &Advance,
 ) -> Result<Vec<ShardNumber>, sqlx::Error> {
-    let Advance { subscription, moves, seen, followers } = advance;
+    let Advance { subscription, moves, followers } = advance;
     let lost: Vec<ShardNumber> = match &moves[..] {
         [] => Vec::new(),
         [one] => {
@@ -37,9 +39,6 @@ pub(in crate::store) async fn advance_shards(
             row::shards::unmoved(several, &moved)
         }
     };
-    if lost.is_empty() {
-        add_seen(connection, subscription, seen).await?;
-    }
     add_followers(connection, subscription, followers).await?;
     Ok(lost)
 }
@@ -73,7 +72,7 @@ async fn advance_several(
 
 /// The token of each shard that is held, and 0 for the others, up to the last one held: what finds
 /// a shard's token at once, and needs no table.
-fn tokens(leases: &[Lease]) -> Vec<i64> {
+pub(super) fn tokens(leases: &[Lease]) -> Vec<i64> {
     let mut tokens = Vec::new();
     for lease in leases {
         let shard = usize::from(lease.shard.get());
@@ -81,6 +80,26 @@ fn tokens(leases: &[Lease]) -> Vec<i64> {
         tokens[shard] = integer(lease.token);
     }
     tokens
+}
+
+/// The statement by which a worker says that it lives.
+fn signs(
+    subscription: &Subscription,
+    beat: &Beat,
+) -> Map<'static, Postgres, impl FnMut(PgRow) -> Result<BeatenColumns, sqlx::Error>, PgArguments> {
+    let facts = &beat.facts;
+    about(include_str!("sql/beat.sql"), subscription)
+        .bind(facts.id.0.clone())
+        .bind(facts.host.clone())
+        .bind(i64::from(facts.process))
+        .bind(facts.identity.clone())
+        .bind(i64::from(facts.weight))
+        .bind(i64::from(facts.window))
+        .bind(micros(beat.lease))
+        .bind(beat.report.clone())
+        .bind(tokens(&beat.held))
+        .bind(beat.acquires)
+        .try_map(|row| BeatenColumns::from_row(&row))
 }
 
 impl PostgresStore {
@@ -160,23 +179,14 @@ impl ShardStore for PostgresStore {
     }
 
     async fn beat(&self, subscription: &Subscription, beat: &Beat) -> Result<Beaten, StoreError> {
-        let facts = &beat.facts;
+        // All of the answer is awaited, and so the commit, which comes after the rows.
+        let rows = within(signs(subscription, beat).fetch_all(self.pool())).await?;
+        if is_done(&rows, subscription)? {
+            return beaten(rows, subscription);
+        }
         let rows = within(async {
             let mut transaction = self.begin().await?;
-            let rows = about(include_str!("sql/beat.sql"), subscription)
-                .bind(facts.id.0.clone())
-                .bind(facts.host.clone())
-                .bind(i64::from(facts.process))
-                .bind(facts.identity.clone())
-                .bind(i64::from(facts.weight))
-                .bind(i64::from(facts.window))
-                .bind(micros(beat.lease))
-                .bind(beat.report.clone())
-                .bind(tokens(&beat.held))
-                .bind(beat.acquires)
-                .try_map(|row| BeatenColumns::from_row(&row))
-                .fetch_all(&mut *transaction)
-                .await?;
+            let rows = signs(subscription, beat).fetch_all(&mut *transaction).await?;
             transaction.commit().await?;
             Ok(rows)
         });
@@ -241,6 +251,10 @@ impl ShardStore for PostgresStore {
             }
             let statement = about(include_str!("sql/shards_put.sql"), subscription);
             row::bind(statement, &as_place(to)).execute(&mut *transaction).await?;
+            about(include_str!("sql/reshard_barrier.sql"), subscription)
+                .bind(None::<i64>)
+                .execute(&mut *transaction)
+                .await?;
             forget_beyond(&mut transaction, subscription, to.position).await?;
             transaction.commit().await?;
             Ok((holders, Vec::new()))

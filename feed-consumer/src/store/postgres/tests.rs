@@ -11,6 +11,7 @@ use super::*;
 use crate::shard::{ShardCount, ShardNumber, Token};
 use crate::store::Advance;
 use crate::store::databases;
+use crate::store::orders::{OrderStore, Resharding};
 use crate::store::parking::{Answer, ParkAction, ParkStore, Parking, Requested, Resolution};
 use crate::store::shards::{
     Beat, Beaten, Lease, Move, ShardPlace, ShardStore, WorkerFacts, WorkerId,
@@ -47,12 +48,19 @@ fn acquired(beaten: &Beaten) -> Vec<u16> {
 
 /// A store with so many shards, and a connection of another's.
 async fn cut(shards: u16) -> (PostgresStore, PgConnection) {
+    let (store, other, _) = cut_at(shards).await;
+    (store, other)
+}
+
+/// As [`cut`], with the database.
+async fn cut_at(shards: u16) -> (PostgresStore, PgConnection, PostgresOptions) {
     let database = databases::postgres().await;
     let store = PostgresStore::open(&database.url().parse().unwrap()).await.unwrap();
     let (subscription, place) = (subscription(), Place::default());
     CursorStore::begin(&store, &subscription, "http://a/", &place, &[], &[]).await.unwrap();
     store.cut(&subscription, ShardCount::new(shards).unwrap()).await.unwrap();
-    (store, PgConnection::connect(database.url()).await.unwrap())
+    let other = PgConnection::connect(database.url()).await.unwrap();
+    (store, other, database.url().parse().unwrap())
 }
 
 /// Waits until a statement waits for a lock.
@@ -100,6 +108,85 @@ async fn what_another_takes_between_the_look_and_the_lock_is_not_taken_from_it()
 }
 
 #[tokio::test]
+async fn a_sign_of_life_that_began_before_the_barrier_was_set_acquires_nothing() {
+    let (store, mut other) = cut(3).await;
+    let subscription = subscription();
+    let first = store.beat(&subscription, &beat("a", Vec::new())).await.unwrap();
+    let held: Vec<_> = first.acquired.iter().map(|it| it.lease).collect();
+    let to = to(held[0], Position::new(5).unwrap());
+    let advance =
+        Advance { subscription: subscription.clone(), moves: vec![to], followers: Vec::new() };
+    store.advance_shards(&advance).await.unwrap();
+    store.release(&subscription, &held).await.unwrap();
+
+    // The statement takes its look when it begins: nobody asks for another number of shards yet.
+    let mut transaction = other.begin().await.unwrap();
+    sqlx::query("UPDATE feed_workers SET report = '{}' WHERE worker = 'a'")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    let sign = beat("a", Vec::new());
+    let (beaten, ()) = tokio::join!(store.beat(&subscription, &sign), async {
+        somebody_waits(&mut transaction).await;
+        assert!(store.reshard(&subscription, ShardCount::ONE).await.unwrap());
+        let step = store.reshard_step(&subscription).await.unwrap();
+        assert!(matches!(step, Resharding::Reach { short: 2, .. }), "{step:?}");
+        transaction.commit().await.unwrap();
+    });
+    assert!(acquired(&beaten.unwrap()).is_empty());
+    let beaten = store.beat(&subscription, &beat("a", Vec::new())).await.unwrap();
+    assert_eq!(acquired(&beaten), [1, 2]);
+}
+
+/// Notes under which settings each sign of life is committed.
+const NOTES: &str = "
+    CREATE TABLE noted (durable text, patience text, isolation text);
+    CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO noted SELECT
+            current_setting('synchronous_commit'),
+            current_setting('lock_timeout'),
+            current_setting('transaction_isolation');
+        RETURN NULL;
+    END
+    $$;
+    CREATE CONSTRAINT TRIGGER noted AFTER INSERT OR UPDATE ON feed_workers
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note()";
+
+#[tokio::test]
+async fn signs_of_life_are_durable_and_wait_for_no_lock_for_ever_whatever_the_defaults() {
+    let (store, mut other, options) = cut_at(2).await;
+    sqlx::raw_sql(NOTES).execute(&mut other).await.unwrap();
+    let name: String =
+        sqlx::query_scalar("SELECT current_database()").fetch_one(&mut other).await.unwrap();
+    for isolation in ["read committed", "repeatable read", "serializable"] {
+        let defaults = format!(
+            "ALTER DATABASE {name} SET synchronous_commit = off;
+             ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'"
+        );
+        sqlx::raw_sql(AssertSqlSafe(defaults)).execute(&mut other).await.unwrap();
+        // They are those of new sessions.
+        let store = PostgresStore::open(&options).await.unwrap();
+        let beaten = store.beat(&subscription(), &beat("a", Vec::new())).await.unwrap();
+        assert_eq!(acquired(&beaten), [0, 1]);
+        let held = beaten.acquired.iter().map(|it| it.lease).collect();
+        let again = store.beat(&subscription(), &beat("a", held)).await.unwrap();
+        assert_eq!(numbers(&again.renewed), [0, 1]);
+    }
+    let noted: Vec<(String, String, String)> =
+        sqlx::query_as("SELECT * FROM noted").fetch_all(&mut other).await.unwrap();
+    let expected = ("on".to_owned(), "5s".to_owned(), "read committed".to_owned());
+    assert_eq!(noted, vec![expected; 6]);
+
+    let mut transaction = other.begin().await.unwrap();
+    let locks = sqlx::query("SELECT 1 FROM feed_workers FOR UPDATE");
+    locks.execute(&mut *transaction).await.unwrap();
+    let error = store.beat(&subscription(), &beat("a", Vec::new())).await.unwrap_err();
+    let StoreError::Unavailable(sqlx::Error::Database(error)) = error else { panic!("{error:?}") };
+    assert_eq!(error.code().as_deref(), Some("55P03"), "it gave up waiting for a lock");
+}
+
+#[tokio::test]
 async fn a_lease_that_is_taken_while_its_renewal_waits_is_not_renewed() {
     let (store, mut other) = cut(3).await;
     let subscription = subscription();
@@ -127,12 +214,7 @@ async fn a_lease_that_is_taken_while_its_renewal_waits_is_not_renewed() {
             .unwrap();
         let moves: Vec<_> =
             moves.iter().map(|lease| Move { lease: *lease, to: ShardPlace::default() }).collect();
-        let advance = Advance {
-            subscription: subscription.clone(),
-            moves,
-            seen: Vec::new(),
-            followers: Vec::new(),
-        };
+        let advance = Advance { subscription: subscription.clone(), moves, followers: Vec::new() };
         let (lost, ()) = tokio::join!(store.advance_shards(&advance), async {
             somebody_waits(&mut transaction).await;
             transaction.commit().await.unwrap();

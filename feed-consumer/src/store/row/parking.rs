@@ -8,21 +8,21 @@ use feed_protocol::cloudevents;
 use feed_protocol::{Event, Position, Recorded};
 
 use super::Row;
-use crate::shard::ShardNumber;
+use crate::shard::{ShardCount, ShardNumber};
 use crate::store::parking::{
     Deed, MAX_ERROR_LEN, ParkAction, ParkRequest, Parked, ParkedDeed, ParkedHead, RequestId,
 };
 use crate::store::{StoreError, Subscription};
 
 /// The columns of a head, in the order in which `heads.sql` names them: shard, position, subject,
-/// what is left until it is due, and how many wait behind it.
-pub(in crate::store) type HeadColumns = (i64, i64, Option<String>, Option<i64>, i64);
+/// what is left until it is due, how many wait behind it, and whether it is parked itself.
+pub(in crate::store) type HeadColumns = (i64, i64, Option<String>, Option<i64>, i64, bool);
 
 /// The columns of a parked event, in the order in which `parked_list.sql` names them: shard,
-/// position, updated, event and edited event as JSON, error, attempts, retries, when it was parked,
-/// what is left until it is due, and how many wait behind it.
+/// position, updated, event and edited event as JSON, error, attempts, retries, repairs, when it was
+/// parked, what is left until it is due, and how many wait behind it.
 pub(in crate::store) type ParkedColumns =
-    (i64, i64, i64, String, Option<String>, String, i64, i64, i64, Option<i64>, i64);
+    (i64, i64, i64, String, Option<String>, String, i64, i64, i64, i64, Option<i64>, i64);
 
 /// The columns of a request, in the order in which `requests_list.sql` names them: its line of the
 /// record, position, action, who asks, reason, edited event as JSON.
@@ -38,7 +38,7 @@ const REQUESTS: &str = "feed_park_requests";
 const RECORD: &str = "feed_parked_record";
 
 impl Deed {
-    const ALL: [(Self, &str); 10] = [
+    const ALL: [(Self, &str); 11] = [
         (Self::Parked, "parked"),
         (Self::Failed, "failed"),
         (Self::Handled, "handled"),
@@ -49,6 +49,7 @@ impl Deed {
         (Self::Taken, "taken"),
         (Self::Refused, "refused"),
         (Self::Forgotten, "forgotten"),
+        (Self::Left, "left"),
     ];
 
     /// In a word, as it is kept: `parked`, `failed`, `retry-asked`.
@@ -117,7 +118,7 @@ pub(in crate::store) fn head(
     columns: HeadColumns,
     subscription: &Subscription,
 ) -> Result<ParkedHead, StoreError> {
-    let (shard, position, subject, due, followers) = columns;
+    let (shard, position, subject, due, followers, is_parked) = columns;
     let key = Key { subscription, position };
     let row = Row { table: PARKED, key: &key };
     Ok(ParkedHead {
@@ -126,6 +127,7 @@ pub(in crate::store) fn head(
         subject: subject.map(|subject| row.parse("subject", Some(&subject))).transpose()?,
         due: due.map(|due| span(&row, due)).transpose()?,
         followers: row.number("followers", followers)?,
+        is_parked,
     })
 }
 
@@ -143,6 +145,7 @@ pub(in crate::store) fn parked(
         error,
         attempts,
         retries,
+        repairs,
         parked,
         due,
         followers,
@@ -160,10 +163,22 @@ pub(in crate::store) fn parked(
         error,
         attempts: row.number("attempts", attempts)?,
         retries: row.number("retries", retries)?,
+        repairs: row.number("repairs", repairs)?,
         parked: row.time("parked", parked)?,
         due: due.map(|due| span(&row, due)).transpose()?,
         followers: row.number("followers", followers)?,
     })
+}
+
+/// The shard of a parked event without a subject, of so many.
+pub(in crate::store) fn shard_of(
+    (position, original): &(i64, String),
+    shards: ShardCount,
+    subscription: &Subscription,
+) -> Result<ShardNumber, StoreError> {
+    let key = Key { subscription, position: *position };
+    let event = event(&Row { table: PARKED, key: &key }, "event", original)?;
+    Ok(shards.shard_of(event.subject(), event.source(), event.id()))
 }
 
 /// The whole of a request.
@@ -203,7 +218,7 @@ pub(in crate::store) fn deed(
     })
 }
 
-fn event(row: &Row<'_>, column: &'static str, json: &str) -> Result<Event, StoreError> {
+pub(super) fn event(row: &Row<'_>, column: &'static str, json: &str) -> Result<Event, StoreError> {
     cloudevents::read_event(json.as_bytes()).map_err(|error| row.inconsistent(column, error))
 }
 
@@ -212,9 +227,9 @@ fn span(row: &Row<'_>, micros: i64) -> Result<Duration, StoreError> {
 }
 
 /// The key of what is about a position.
-struct Key<'k> {
-    subscription: &'k Subscription,
-    position: i64,
+pub(super) struct Key<'k> {
+    pub(super) subscription: &'k Subscription,
+    pub(super) position: i64,
 }
 
 impl Display for Key<'_> {

@@ -4,16 +4,22 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
 use super::Row;
 use crate::shard::{ShardCount, ShardNumber, Token};
+use crate::store::orders::{Barrier, Orders, Pause, PauseReason};
 use crate::store::shards::{
     Acquired, Beaten, Lease, Move, Neighbour, Shard, ShardPlace, WorkerFacts, WorkerId, WorkerRow,
     worker_name,
 };
+use crate::store::suspects::{Suspects, Tried};
 use crate::store::{Place, StoreError, Subscription};
 
 /// The columns of a shard, in the order in which `shards_list.sql` names them: number, token, holder,
-/// what is left of the lease, when the cursor moved and how long ago, and its place.
+/// what is left of the lease, when the cursor moved and how long ago, the pause and the suspects as
+/// JSON, and its place.
 pub(in crate::store) type ShardColumns = (
     i64,
     i64,
@@ -21,6 +27,8 @@ pub(in crate::store) type ShardColumns = (
     Option<i64>,
     i64,
     i64,
+    Option<String>,
+    String,
     i64,
     Option<i64>,
     Option<String>,
@@ -39,17 +47,20 @@ type NeighbourColumns = (String, Option<String>, Option<String>, Option<u32>);
 pub(in crate::store) type WorkerColumns =
     (String, String, i64, Option<String>, i64, i64, i64, i64, bool, i64, String);
 
-/// What a sign of life brings, a row for each shard acquired, or one without: share, workers alive,
-/// the lowest cursor of the others, the neighbours and the shards renewed as JSON; number, new token
-/// and former holder of the shard, and its place.
+/// A pause, as a JSON array: since when, by whom and why.
+type PauseColumns = (i64, String, String);
+
+/// Suspects, as a JSON array: how many, the event that was tried alone, and how many attempts have
+/// not returned.
+type SuspectsColumns = (i64, Option<i64>, i64);
+
+/// What a sign of life brings, a row for each shard acquired, or one without: an [`Answer`] as JSON;
+/// number, new token and former holder of the shard, its suspects as JSON, and its place.
 pub(in crate::store) type BeatenColumns = (
-    i64,
-    i64,
-    Option<i64>,
-    String,
     String,
     Option<i64>,
     Option<i64>,
+    Option<String>,
     Option<String>,
     Option<i64>,
     Option<i64>,
@@ -59,6 +70,24 @@ pub(in crate::store) type BeatenColumns = (
     Option<String>,
     Option<String>,
 );
+
+/// What a sign of life brings beside shards.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    share: u16,
+    workers: u16,
+    others_lowest: Option<i64>,
+    neighbours: Vec<NeighbourColumns>,
+    renewed: Vec<u16>,
+    /// `None` if the subscription is not cut.
+    shards: Option<u16>,
+    paused: Vec<u16>,
+    reshard_to: Option<u16>,
+    barrier: Option<i64>,
+    /// Whether anything was done; see `beat.sql` of PostgreSQL, which others do not have.
+    #[serde(default)]
+    is_done: bool,
+}
 
 /// The columns of a place, from its position on.
 type PlaceColumns = (
@@ -107,7 +136,7 @@ pub(in crate::store) fn unmoved(moves: &[Move], moved: &[i64]) -> Vec<ShardNumbe
 
 /// The shard of a row of `leases_look.sql` that is to be acquired.
 pub(in crate::store) fn to_acquire(columns: &BeatenColumns) -> Option<i64> {
-    columns.5
+    columns.1
 }
 
 /// Of all workers, those that hold a lease that has not ended, by their ids.
@@ -130,8 +159,23 @@ pub(in crate::store) fn shard(
     columns: ShardColumns,
     subscription: &Subscription,
 ) -> Result<Shard, StoreError> {
-    let (shard, token, holder, left, moved, still, position, last, source, id, digest, etag, date) =
-        columns;
+    let (
+        shard,
+        token,
+        holder,
+        left,
+        moved,
+        still,
+        pause,
+        suspects,
+        position,
+        last,
+        source,
+        id,
+        digest,
+        etag,
+        date,
+    ) = columns;
     let key = Key { subscription, shard };
     let row = shard_row(&key);
     Ok(Shard {
@@ -144,7 +188,31 @@ pub(in crate::store) fn shard(
         moved: row.time("moved", moved)?,
         // The database's clock may have been set back.
         still: Duration::from_micros(u64::try_from(still).unwrap_or(0)),
+        paused: pause.map(|pause| paused(&row, &pause)).transpose()?,
+        suspects: suspected(&row, &suspects)?,
     })
+}
+
+fn paused(row: &Row<'_>, pause: &str) -> Result<Pause, StoreError> {
+    let (since, who, why): PauseColumns = json(row, "paused", pause)?;
+    Ok(Pause { reason: PauseReason { who, why }, since: row.time("paused", since)? })
+}
+
+fn suspected(row: &Row<'_>, suspects: &str) -> Result<Suspects, StoreError> {
+    let (events, position, attempts): SuspectsColumns = json(row, "suspects", suspects)?;
+    let tried = position.map(|position| {
+        let position = row.position("tried", position)?;
+        Ok(Tried { position, attempts: row.number("alone", attempts)? })
+    });
+    Ok(Suspects { events: row.number("suspects", events)?, tried: tried.transpose()? })
+}
+
+fn json<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: &'static str,
+    text: &str,
+) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| row.inconsistent(column, error))
 }
 
 /// The whole of a worker.
@@ -171,34 +239,58 @@ pub(in crate::store) fn worker(columns: WorkerColumns) -> Result<WorkerRow, Stor
     })
 }
 
+/// Whether a sign of life was taken note of.
+pub(in crate::store) fn is_done(
+    rows: &[BeatenColumns],
+    subscription: &Subscription,
+) -> Result<bool, StoreError> {
+    Ok(answer(rows, subscription)?.is_done)
+}
+
+/// What all rows of a sign of life say.
+fn answer(rows: &[BeatenColumns], subscription: &Subscription) -> Result<Answer, StoreError> {
+    let row = Row { table: "feed_workers", key: subscription };
+    let first = rows.first().ok_or_else(|| row.inconsistent("worker", "there is no answer"))?;
+    json(&row, "worker", &first.0)
+}
+
 /// What a sign of life brought.
 pub(in crate::store) fn beaten(
     rows: Vec<BeatenColumns>,
     subscription: &Subscription,
 ) -> Result<Beaten, StoreError> {
     let row = Row { table: "feed_workers", key: subscription };
-    let mut rows = rows.into_iter().peekable();
-    let Some((share, workers, lowest, neighbours, renewed, ..)) = rows.peek() else {
-        return Err(row.inconsistent("worker", "there is no answer"));
-    };
-    let json = |column, error: serde_json::Error| row.inconsistent(column, error);
-    let neighbours: Vec<NeighbourColumns> =
-        serde_json::from_str(neighbours).map_err(|error| json("identity", error))?;
-    let renewed: Vec<u16> = serde_json::from_str(renewed).map_err(|error| json("shard", error))?;
+    let answer = answer(&rows, subscription)?;
     let neighbour = |(id, identity, host, process): NeighbourColumns| Neighbour {
         id: WorkerId(id),
         identity,
         name: host.zip(process).map(|(host, process)| worker_name(&host, process)),
     };
+    let lowest = answer.others_lowest;
     Ok(Beaten {
-        renewed: renewed.into_iter().map(ShardNumber::new).collect(),
-        share: row.number("weight", *share)?,
-        workers: row.number("worker", *workers)?,
-        neighbours: neighbours.into_iter().map(neighbour).collect(),
+        orders: orders(&answer, subscription)?,
+        renewed: answer.renewed.into_iter().map(ShardNumber::new).collect(),
+        share: answer.share,
+        workers: answer.workers,
+        neighbours: answer.neighbours.into_iter().map(neighbour).collect(),
         others_lowest: lowest.map(|lowest| row.position("position", lowest)).transpose()?,
         acquired: rows
+            .into_iter()
             .filter_map(|columns| acquired(columns, subscription))
             .collect::<Result<_, StoreError>>()?,
+    })
+}
+
+/// What is ordered, as a sign of life learns of it. Of a subscription that is not cut there are no
+/// shards to be had.
+fn orders(answer: &Answer, subscription: &Subscription) -> Result<Orders, StoreError> {
+    let shards = answer.shards.map(|shards| count(Some(i64::from(shards)), subscription));
+    let row = Row { table: super::TABLE, key: subscription };
+    let barrier = answer.barrier.map(|barrier| row.position("barrier", barrier)).transpose()?;
+    Ok(Orders {
+        shards: shards.transpose()?.unwrap_or_default(),
+        paused: answer.paused.iter().copied().map(ShardNumber::new).collect(),
+        barrier: answer.reshard_to.map(|_| barrier.map_or(Barrier::Drain, Barrier::Reach)),
     })
 }
 
@@ -207,8 +299,8 @@ fn acquired(
     columns: BeatenColumns,
     subscription: &Subscription,
 ) -> Option<Result<Acquired, StoreError>> {
-    let (.., shard, token, from, position, last, source, id, digest, etag, date) = columns;
-    let (shard, token, position) = (shard?, token?, position?);
+    let (_, shard, token, from, suspects, position, last, source, id, digest, etag, date) = columns;
+    let (shard, token, position, suspects) = (shard?, token?, position?, suspects?);
     let key = Key { subscription, shard };
     let row = shard_row(&key);
     let acquired = || {
@@ -216,6 +308,7 @@ fn acquired(
             lease: lease(&row, shard, token)?,
             place: place(&row, (position, last, source, id, digest, etag, date))?,
             from: from.map(WorkerId),
+            suspects: suspected(&row, &suspects)?,
         })
     };
     Some(acquired())

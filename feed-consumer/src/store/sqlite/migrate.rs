@@ -10,11 +10,13 @@ use crate::store::StoreError;
 use crate::store::schema::{self, Migration};
 
 /// Every migration; the first leads to version 1.
-const MIGRATIONS: &[Migration] = &[
+pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { name: "cursors", sql: include_str!("migrations/0001_cursors.sql") },
     Migration { name: "foreign pages", sql: include_str!("migrations/0002_foreign_pages.sql") },
     Migration { name: "shards", sql: include_str!("migrations/0003_shards.sql") },
     Migration { name: "parking", sql: include_str!("migrations/0004_parking.sql") },
+    Migration { name: "entries", sql: include_str!("migrations/0005_entries.sql") },
+    Migration { name: "once", sql: include_str!("migrations/0006_once.sql") },
 ];
 
 /// Brings the schema up to date, in one transaction under the write lock: of several processes

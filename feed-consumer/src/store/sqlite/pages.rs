@@ -2,14 +2,20 @@
 
 use async_trait::async_trait;
 use serde_json::json;
-use sqlx::{FromRow, Row};
+use sqlx::{Connection, FromRow, Row, SqliteConnection};
 
-use super::{SqliteStore, about};
+use super::entries::gathers;
+use super::{BEGIN, SqliteStore, about};
 use crate::store::pages::{Page, PageColumns, PageStore};
+use crate::store::shards::Lease;
 use crate::store::{StoreError, Subscription};
 
-/// The text of these pages for `pages_put`.
-pub(super) fn rows(pages: &[Page]) -> String {
+/// Notes pages, within a transaction.
+pub(super) async fn put(
+    connection: &mut SqliteConnection,
+    subscription: &Subscription,
+    pages: &[Page],
+) -> Result<(), sqlx::Error> {
     let row = |page: &Page| {
         json!({
             "place": page.place,
@@ -20,7 +26,36 @@ pub(super) fn rows(pages: &[Page]) -> String {
             "linked": page.linked,
         })
     };
-    json!(pages.iter().map(row).collect::<Vec<_>>()).to_string()
+    about(include_str!("sql/pages_put.sql"), subscription)
+        .bind(json!(pages.iter().map(row).collect::<Vec<_>>()).to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Notes that a page is done, within a transaction.
+pub(super) async fn done(
+    connection: &mut SqliteConnection,
+    subscription: &Subscription,
+    place: i64,
+) -> Result<(), sqlx::Error> {
+    about(include_str!("sql/page_done.sql"), subscription).bind(place).execute(connection).await?;
+    Ok(())
+}
+
+/// Forgets pages, within a transaction.
+pub(super) async fn drop(
+    connection: &mut SqliteConnection,
+    subscription: &Subscription,
+    from: i64,
+    to: i64,
+) -> Result<(), sqlx::Error> {
+    about(include_str!("sql/pages_drop.sql"), subscription)
+        .bind(from)
+        .bind(to)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 #[async_trait]
@@ -37,38 +72,59 @@ impl PageStore for SqliteStore {
     async fn put_pages(
         &self,
         subscription: &Subscription,
+        lease: Lease,
         pages: &[Page],
-    ) -> Result<(), StoreError> {
-        about(include_str!("sql/pages_put.sql"), subscription)
-            .bind(rows(pages))
-            .execute(&mut *self.turn().await?)
-            .await
-            .map_err(StoreError::Unavailable)?;
-        Ok(())
+    ) -> Result<bool, StoreError> {
+        let mut turn = self.turn().await?;
+        let changed = async {
+            let mut transaction = turn.begin_with(BEGIN).await?;
+            if gathers(&mut transaction, subscription, lease).await?.is_none() {
+                return Ok(false);
+            }
+            put(&mut transaction, subscription, pages).await?;
+            transaction.commit().await?;
+            Ok(true)
+        };
+        changed.await.map_err(StoreError::Unavailable)
     }
 
-    async fn page_done(&self, subscription: &Subscription, place: i64) -> Result<(), StoreError> {
-        about(include_str!("sql/page_done.sql"), subscription)
-            .bind(place)
-            .execute(&mut *self.turn().await?)
-            .await
-            .map_err(StoreError::Unavailable)?;
-        Ok(())
+    async fn page_done(
+        &self,
+        subscription: &Subscription,
+        lease: Lease,
+        place: i64,
+    ) -> Result<bool, StoreError> {
+        let mut turn = self.turn().await?;
+        let changed = async {
+            let mut transaction = turn.begin_with(BEGIN).await?;
+            if gathers(&mut transaction, subscription, lease).await?.is_none() {
+                return Ok(false);
+            }
+            done(&mut transaction, subscription, place).await?;
+            transaction.commit().await?;
+            Ok(true)
+        };
+        changed.await.map_err(StoreError::Unavailable)
     }
 
     async fn drop_pages(
         &self,
         subscription: &Subscription,
+        lease: Lease,
         from: i64,
         to: i64,
-    ) -> Result<(), StoreError> {
-        about(include_str!("sql/pages_drop.sql"), subscription)
-            .bind(from)
-            .bind(to)
-            .execute(&mut *self.turn().await?)
-            .await
-            .map_err(StoreError::Unavailable)?;
-        Ok(())
+    ) -> Result<bool, StoreError> {
+        let mut turn = self.turn().await?;
+        let changed = async {
+            let mut transaction = turn.begin_with(BEGIN).await?;
+            if gathers(&mut transaction, subscription, lease).await?.is_none() {
+                return Ok(false);
+            }
+            drop(&mut transaction, subscription, from, to).await?;
+            transaction.commit().await?;
+            Ok(true)
+        };
+        changed.await.map_err(StoreError::Unavailable)
     }
 
     async fn has_seen(&self, subscription: &Subscription) -> Result<bool, StoreError> {

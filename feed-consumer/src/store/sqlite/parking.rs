@@ -11,6 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use feed_protocol::Position;
 use serde_json::json;
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteArguments};
 use sqlx::{Connection, FromRow, Row};
 
 use self::steps::{holder, record, resolve};
@@ -30,8 +32,25 @@ use crate::store::row::shards::micros;
 use crate::store::shards::{Lease, Move};
 use crate::store::{Advance, StoreError, Subscription};
 
-fn numbers(shards: &[ShardNumber]) -> String {
+/// Shards, as statements take them.
+pub(super) fn numbers(shards: &[ShardNumber]) -> String {
     json!(shards.iter().map(|shard| shard.get()).collect::<Vec<_>>()).to_string()
+}
+
+/// The statement that lists the parked events that a person means.
+fn list(
+    subscription: &Subscription,
+    filter: &ParkedFilter,
+) -> Query<'static, Sqlite, SqliteArguments> {
+    let positions: Vec<_> = filter.positions.iter().copied().map(integer).collect();
+    about(include_str!("sql/parked_list.sql"), subscription)
+        .bind(json!(positions).to_string())
+        .bind(filter.event_type.clone())
+        .bind(filter.subject.clone())
+        .bind(filter.error.clone())
+        .bind(filter.older_than.map(micros))
+        .bind(integer(filter.after))
+        .bind(filter.most)
 }
 
 #[async_trait]
@@ -56,6 +75,19 @@ impl ParkStore for SqliteStore {
         position: Position,
     ) -> Result<Option<Parked>, StoreError> {
         Ok(self.list_parked(subscription, &ParkedFilter::one(position)).await?.pop())
+    }
+
+    async fn head_of_follower(
+        &self,
+        subscription: &Subscription,
+        position: Position,
+    ) -> Result<Option<Position>, StoreError> {
+        about(include_str!("sql/follower_head.sql"), subscription)
+            .bind(integer(position))
+            .try_map(|row| position_of(row.try_get(0)?))
+            .fetch_optional(&mut *self.turn().await?)
+            .await
+            .map_err(StoreError::Unavailable)
     }
 
     async fn park(
@@ -217,15 +249,7 @@ impl ParkStore for SqliteStore {
         subscription: &Subscription,
         filter: &ParkedFilter,
     ) -> Result<Vec<Parked>, StoreError> {
-        let positions: Vec<_> = filter.positions.iter().copied().map(integer).collect();
-        let rows = about(include_str!("sql/parked_list.sql"), subscription)
-            .bind(json!(positions).to_string())
-            .bind(filter.event_type.clone())
-            .bind(filter.subject.clone())
-            .bind(filter.error.clone())
-            .bind(filter.older_than.map(micros))
-            .bind(integer(filter.after))
-            .bind(filter.most)
+        let rows = list(subscription, filter)
             .try_map(|row| ParkedColumns::from_row(&row))
             .fetch_all(&mut *self.turn().await?)
             .await
@@ -268,6 +292,47 @@ impl ParkStore for SqliteStore {
             Ok(who.map_or(Requested::NotParked, |who| Requested::Conflict { who }))
         };
         requested.await.map_err(StoreError::Unavailable)
+    }
+
+    async fn begin_repair(
+        &self,
+        subscription: &Subscription,
+        position: Position,
+        most: u32,
+    ) -> Result<Option<Parked>, StoreError> {
+        let mut turn = self.turn().await?;
+        let begun = async {
+            let mut transaction = turn.begin_with(BEGIN).await?;
+            let counted = about(include_str!("sql/repair_begin.sql"), subscription)
+                .bind(integer(position))
+                .bind(most)
+                .execute(&mut *transaction)
+                .await?;
+            if counted.rows_affected() == 0 {
+                return Ok(None);
+            }
+            let row = list(subscription, &ParkedFilter::one(position))
+                .try_map(|row| ParkedColumns::from_row(&row))
+                .fetch_one(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            Ok(Some(row))
+        };
+        let row = begun.await.map_err(StoreError::Unavailable)?;
+        row.map(|row| parked(row, subscription)).transpose()
+    }
+
+    async fn leave_to_person(
+        &self,
+        subscription: &Subscription,
+        position: Position,
+        who: &str,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        record(&mut *self.turn().await?, subscription, position, who, Deed::Left, why)
+            .await
+            .map_err(StoreError::Unavailable)?;
+        Ok(())
     }
 
     async fn record(

@@ -5,7 +5,7 @@ use serde_json::json;
 use sqlx::{Connection, FromRow, Row, SqliteConnection};
 
 use super::parking::steps::{add_followers, forget_beyond};
-use super::{BEGIN, SqliteStore, about, add_seen, begin_for_leases};
+use super::{BEGIN, SqliteStore, about, begin_for_leases};
 use crate::shard::{ShardCount, ShardNumber};
 use crate::store::row::shards::{
     BeatenColumns, ShardColumns, WorkerColumns, as_place, beaten, count, integer, living, micros,
@@ -18,12 +18,12 @@ use crate::store::{Advance, StoreError, Subscription, row};
 
 /// Moves the cursors of shards, each under its token, within a transaction or as one. Returns those
 /// that were not moved, since another worker has acquired them. What follows parked
-/// events of the shards moved is recorded; entries are added as handled if no shard is returned.
+/// events of the shards moved is recorded.
 pub(in crate::store) async fn advance_shards(
     connection: &mut SqliteConnection,
     advance: &Advance,
 ) -> Result<Vec<ShardNumber>, sqlx::Error> {
-    let Advance { subscription, moves, seen, followers } = advance;
+    let Advance { subscription, moves, followers } = advance;
     let lost: Vec<ShardNumber> = match &moves[..] {
         [] => Vec::new(),
         [one] => {
@@ -42,9 +42,6 @@ pub(in crate::store) async fn advance_shards(
             row::shards::unmoved(several, &moved)
         }
     };
-    if lost.is_empty() {
-        add_seen(connection, subscription, seen).await?;
-    }
     add_followers(connection, subscription, followers).await?;
     Ok(lost)
 }
@@ -66,7 +63,7 @@ fn columns(it: &Move) -> serde_json::Value {
 }
 
 /// Leases as pairs of number and token.
-fn pairs(leases: &[Lease]) -> String {
+pub(super) fn pairs(leases: &[Lease]) -> String {
     let pair = |lease: &Lease| json!([lease.shard.get(), integer(lease.token)]);
     json!(leases.iter().map(pair).collect::<Vec<_>>()).to_string()
 }
@@ -187,6 +184,7 @@ impl ShardStore for SqliteStore {
                     .bind(facts.id.0.clone())
                     .bind(micros(beat.lease))
                     .bind(json!(free).to_string())
+                    .bind(facts.window)
                     .execute(&mut *transaction)
                     .await?;
             }
@@ -201,7 +199,7 @@ impl ShardStore for SqliteStore {
     async fn advance_shards(&self, advance: &Advance) -> Result<Vec<ShardNumber>, StoreError> {
         let mut turn = self.turn().await?;
         let lost = async {
-            if advance.seen.is_empty() && advance.followers.is_empty() {
+            if advance.followers.is_empty() {
                 // One statement is a transaction of its own, and one errand instead of three.
                 return advance_shards(&mut turn, advance).await;
             }
@@ -258,6 +256,10 @@ impl ShardStore for SqliteStore {
             }
             let statement = about(include_str!("sql/shards_put.sql"), subscription);
             row::bind(statement, &as_place(to)).execute(&mut *transaction).await?;
+            about(include_str!("sql/reshard_barrier.sql"), subscription)
+                .bind(None::<i64>)
+                .execute(&mut *transaction)
+                .await?;
             forget_beyond(&mut transaction, subscription, to.position).await?;
             transaction.commit().await?;
             Ok((holders, Vec::new()))

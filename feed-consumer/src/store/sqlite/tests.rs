@@ -7,7 +7,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 
 use super::*;
 use crate::shard::ShardCount;
+use crate::store::entries::{DocumentEnd, DocumentEntry, EntryStore, Finding};
 use crate::store::pages::{PageKind, PageState, PageStore};
+use crate::store::parking::Follower;
 use crate::store::shards::{Beat, Move, ShardPlace, ShardStore, WorkerFacts, WorkerId};
 use crate::store::{Advance, Validators};
 
@@ -35,6 +37,17 @@ async fn nothing_is_left_of_a_forgotten_cursor_where_foreign_keys_are_off() {
     store.cut(&subscription, ShardCount::default()).await.unwrap();
     let acquired = store.beat(&subscription, &beat("a")).await.unwrap().acquired;
     assert_eq!(acquired.len(), 64);
+    let lease = acquired[0].lease;
+    let entries = [DocumentEntry {
+        iri: "tag:a,2026:2".into(),
+        updated: DateTime::UNIX_EPOCH,
+        event: feed_protocol::cloudevents::read_event(
+            br#"{"specversion":"1.0","id":"1","source":"/a","type":"b"}"#,
+        )
+        .unwrap(),
+    }];
+    let finding = Finding { entries: &entries, each_update: false, end: &DocumentEnd::Nothing };
+    assert!(store.add_found(&subscription, lease, &finding).await.unwrap().is_some());
     let tables = ["parked", "followers", "parked_record", "park_requests"];
     for table in tables {
         fill(&store, table).await;
@@ -44,7 +57,7 @@ async fn nothing_is_left_of_a_forgotten_cursor_where_foreign_keys_are_off() {
     assert!(store.pages(&subscription).await.unwrap().is_empty());
     assert!(store.shards(&subscription).await.unwrap().is_empty());
     assert!(store.workers(&subscription).await.unwrap().is_empty());
-    for table in tables {
+    for table in tables.into_iter().chain(["entries"]) {
         let rows = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM feed_{table}"));
         let rows: i64 =
             sqlx::query_scalar(rows).fetch_one(&mut *store.turn().await.unwrap()).await.unwrap();
@@ -145,12 +158,11 @@ async fn after_a_full_disk_the_cursor_moves_again_once_there_is_room() {
     // What takes pages of its own.
     let validators = Validators { etag: Some("a".repeat(100_000)), last_modified: None };
     let to = ShardPlace { position: Position::new(5).unwrap(), last: None, validators };
-    // With an entry it is more than one statement, in a transaction.
+    // With what waits it is more than one statement, in a transaction.
     let advance = Advance {
         subscription: subscription.clone(),
         moves: vec![Move { lease, to: to.clone() }],
-        seen: vec![SeenEntry { iri: "urn:uuid:2".into(), updated: DateTime::UNIX_EPOCH }],
-        followers: Vec::new(),
+        followers: vec![Follower { lease, subject: "b".parse().unwrap(), position: to.position }],
     };
 
     // No page more than there are: what SQLite then says is what it says of a full disk. The
@@ -190,4 +202,36 @@ async fn a_worker_that_was_not_heard_of_for_a_day_is_forgotten_once_it_holds_not
     assert_eq!(left().await, ["holds", "young"]);
     store.bury(&WorkerId("holds".into())).await.unwrap();
     assert_eq!(left().await, ["young"]);
+}
+
+#[tokio::test]
+async fn a_subscription_that_was_begun_before_entries_were_counted_goes_on_behind_them() {
+    const BEFORE: usize = 4;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("consumer.db");
+    let pool = setup::connect(&path).await.unwrap();
+    sqlx::raw_sql(include_str!("sql/migrations_table.sql")).execute(&pool).await.unwrap();
+    for (version, migration) in (1_i64..).zip(&migrate::MIGRATIONS[..BEFORE]) {
+        sqlx::raw_sql(migration.sql).execute(&pool).await.unwrap();
+        let record = sqlx::query(include_str!("sql/migrations_record.sql"));
+        record.bind(version).bind(migration.name).execute(&pool).await.unwrap();
+    }
+    // One whose shard stands at 7, one that was not cut yet, and a feed with positions.
+    sqlx::raw_sql(
+        "INSERT INTO feed_cursors (group_name, feed, url, incarnation, position, begun, moved)
+         VALUES ('a', 'f', 'u', NULL, 0, 0, 0), ('b', 'f', 'u', NULL, 5, 0, 0),
+             ('c', 'f', 'u', 'k3v9x2', 9, 0, 0);
+         INSERT INTO feed_shards (group_name, feed, shard, position, moved)
+         VALUES ('a', 'f', 0, 7, 0), ('c', 'f', 0, 9, 0)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    pool.close().await;
+    let store = SqliteStore::open(&path).await.unwrap();
+    for (group, found) in [("a", 7), ("b", 5), ("c", 0)] {
+        let subscription = Subscription { group: group.into(), feed: "f".into() };
+        let run = store.entries(&subscription, Position::ZERO, 0, &|_| true).await.unwrap();
+        assert_eq!(run.found.get(), found, "{group}");
+    }
 }

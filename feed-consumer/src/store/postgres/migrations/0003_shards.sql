@@ -5,6 +5,15 @@
 ALTER TABLE feed_cursors ADD COLUMN shards bigint
 CONSTRAINT feed_cursors_shards CHECK (shards BETWEEN 1 AND 4096);
 
+-- Another number of shards that is asked for; NULL if none is.
+ALTER TABLE feed_cursors ADD COLUMN reshard_to bigint
+CONSTRAINT feed_cursors_reshard_to CHECK (reshard_to BETWEEN 1 AND 4096);
+
+-- How far every shard goes before they are cut anew; NULL while they are given back, and where no
+-- other number is asked for.
+ALTER TABLE feed_cursors ADD COLUMN barrier bigint
+CONSTRAINT feed_cursors_barrier CHECK (barrier IS NULL OR (barrier >= 0 AND reshard_to IS NOT NULL));
+
 -- One row for each shard: who holds it, until when, under which token, and how far it has come.
 -- All of it in one row, so that who may move the cursor is decided where it moves. Half of each
 -- block stays free, since a row changes with every sign of life.
@@ -21,6 +30,19 @@ CREATE TABLE feed_shards (
     token bigint NOT NULL DEFAULT 0,
     -- When the lease ends, unless it is renewed; 0 if nobody holds it.
     expires bigint NOT NULL DEFAULT 0,
+    -- At most so many events of the shard are handled beyond the cursor by the worker that acquired
+    -- it last.
+    reach bigint NOT NULL DEFAULT 0,
+    -- So many of the shard's events after the cursor may have ended a worker that had it.
+    suspects bigint NOT NULL DEFAULT 0,
+    -- Attempts to handle one event with nothing else in hand: which event, and how many of them have
+    -- begun and not returned.
+    tried bigint,
+    alone bigint NOT NULL DEFAULT 0,
+    -- Since when it is paused, by whom and why; NULL if it is not.
+    paused bigint,
+    paused_by text,
+    pause_reason text,
     -- The last position passed: all events of the shard up to it have been handled.
     position bigint NOT NULL,
     -- The last event of the shard that was read, as in feed_cursors. All of them or none.
@@ -39,6 +61,13 @@ CREATE TABLE feed_shards (
     CONSTRAINT feed_shards_token CHECK (token >= 0),
     -- A lease has a holder and an end, or neither.
     CONSTRAINT feed_shards_lease CHECK ((holder IS NULL) = (expires = 0)),
+    CONSTRAINT feed_shards_suspects CHECK (reach >= 0 AND suspects >= 0),
+    -- Attempts are about an event, or there are none.
+    CONSTRAINT feed_shards_alone CHECK (alone >= 0 AND (tried IS NULL) = (alone = 0)),
+    -- A pause is known whole or not at all.
+    CONSTRAINT feed_shards_paused CHECK (
+        (paused IS NULL) = (paused_by IS NULL) AND (paused IS NULL) = (pause_reason IS NULL)
+    ),
     -- Positions are counted from 1; 0 is the place before the first event.
     CONSTRAINT feed_shards_position CHECK (position >= 0),
     -- A last event is known whole or not at all, and does not lie beyond the cursor.

@@ -24,6 +24,8 @@ CREATE TABLE feed_parked (
     -- How often it was tried, and how often it was taken up again since it was parked.
     attempts bigint NOT NULL,
     retries bigint NOT NULL DEFAULT 0,
+    -- How often a repair hook was asked what to do with it.
+    repairs bigint NOT NULL DEFAULT 0,
     -- When it was parked.
     parked bigint NOT NULL,
     -- When it is taken up again; NULL if it waits for a person.
@@ -32,7 +34,7 @@ CREATE TABLE feed_parked (
     CONSTRAINT feed_parked_position PRIMARY KEY (group_name, feed, position),
     CONSTRAINT feed_parked_number CHECK (position >= 1),
     CONSTRAINT feed_parked_shard CHECK (shard BETWEEN 0 AND 4095),
-    CONSTRAINT feed_parked_counts CHECK (attempts >= 0 AND retries >= 0),
+    CONSTRAINT feed_parked_counts CHECK (attempts >= 0 AND retries >= 0 AND repairs >= 0),
     -- What is parked belongs to a subscription, and goes with it.
     CONSTRAINT feed_parked_subscription FOREIGN KEY (group_name, feed)
     REFERENCES feed_cursors (group_name, feed) ON DELETE CASCADE
@@ -83,8 +85,9 @@ CREATE TABLE feed_parked_record (
     -- A person as they name themselves, or a worker as its machine and process.
     who text NOT NULL,
     -- parked, failed, handled, discarded: what a worker did. retry-asked, discard-asked,
-    -- edit-asked: what a person asked for. taken, refused: what a worker said to that. forgotten:
-    -- the cursor was put before the event by hand, or into another life of the feed.
+    -- edit-asked: what a person asked for. taken, refused: what a worker said to that. left: a
+    -- repair hook leaves it to a person. forgotten: the cursor was put before the event by hand, or
+    -- into another life of the feed.
     what text COLLATE "C" NOT NULL,
     -- An error or a reason; empty where there is none.
     why text NOT NULL,
@@ -92,7 +95,7 @@ CREATE TABLE feed_parked_record (
     CONSTRAINT feed_parked_record_what CHECK (
         what IN (
             'parked', 'failed', 'handled', 'discarded', 'retry-asked', 'discard-asked',
-            'edit-asked', 'taken', 'refused', 'forgotten'
+            'edit-asked', 'taken', 'refused', 'left', 'forgotten'
         )
     ),
     -- The record belongs to a subscription, and goes with it.

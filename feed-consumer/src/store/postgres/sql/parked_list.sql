@@ -8,6 +8,7 @@ SELECT
     parked.error,
     parked.attempts,
     parked.retries,
+    parked.repairs,
     parked.parked,
     CASE
         WHEN parked.due IS NOT NULL

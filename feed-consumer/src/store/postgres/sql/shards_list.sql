@@ -6,6 +6,11 @@ SELECT
     CASE WHEN expires > present.now THEN expires - present.now END AS left_over,
     moved,
     present.now - moved AS still,
+    CASE
+        WHEN paused IS NOT NULL
+            THEN CAST(json_build_array(paused, paused_by, pause_reason) AS text)
+    END AS pause,
+    CAST(json_build_array(suspects, tried, alone) AS text) AS suspects,
     position, last_position, last_source, last_id, last_digest, etag, last_modified
 FROM
     feed_shards,

@@ -96,7 +96,7 @@ pub(in crate::store) async fn resolve(
 }
 
 /// Who has a shard under this token, by machine and process; `None` if another worker has it.
-pub(super) async fn holder(
+pub(in crate::store) async fn holder(
     connection: &mut SqliteConnection,
     subscription: &Subscription,
     lease: Lease,

@@ -14,11 +14,12 @@ SELECT
             AND others.shard = parked.shard
             AND others.subject = parked.subject
             AND others.resolved = 0
-    ) AS followers
+    ) AS followers,
+    true AS is_parked
 FROM feed_parked AS parked
 WHERE parked.group_name = ?1 AND parked.feed = ?2 AND parked.shard IN (SELECT value FROM json_each(?3))
 UNION ALL
-SELECT shard, min(position) AS position, subject, 0 AS left_over, count(*) - 1 AS followers
+SELECT shard, min(position) AS position, subject, 0 AS left_over, count(*) - 1 AS followers, false
 FROM feed_followers AS kept
 WHERE
     kept.group_name = ?1

@@ -32,27 +32,35 @@ weights AS (
     FROM alive, (SELECT * FROM alive WHERE worker = ?3) AS me
 ),
 
--- The slice of all shards, laid out by weight in the order of registering, that is this worker's.
+orders AS MATERIALIZED (
+    SELECT max(shards) AS shards, max(reshard_to) AS reshard_to, max(barrier) AS barrier
+    FROM feed_cursors
+    WHERE group_name = ?1 AND feed = ?2
+),
+
+-- The slice of all shards, laid out by weight in the order of registering, that is this worker's. The
+-- older take what cannot be divided, so that nothing moves for it when another joins.
 share AS MATERIALIZED (
     SELECT
         workers,
-        coalesce(cut.shards * (before + mine) / total - cut.shards * before / total, 0) AS share
-    FROM
-        weights,
-        (
-            SELECT max(shards) AS shards FROM feed_cursors
-            WHERE group_name = ?1 AND feed = ?2
-        ) AS cut
+        coalesce(
+            (orders.shards * (before + mine) + total - 1) / total
+            - (orders.shards * before + total - 1) / total,
+            0
+        ) AS share
+    FROM weights, orders
 ),
 
--- The worker's own come first: what it does not list, it has lost sight of.
+-- The worker's own come first: what it does not list, it has lost sight of. While another number of
+-- shards is asked for there are none, or those before the barrier.
 free AS MATERIALIZED (
     SELECT known.*
-    FROM known, present
+    FROM known, present, orders
     WHERE
         ?5
         AND NOT is_renewed
         AND (holder IS NULL OR holder = ?3 OR expires <= present.now)
+        AND (orders.reshard_to IS NULL OR position < orders.barrier)
     ORDER BY holder IS ?3 DESC, shard
     LIMIT (
         SELECT max(0, share - (SELECT count(*) FROM known WHERE is_renewed)) FROM share
@@ -69,19 +77,37 @@ neighbours AS (
 )
 
 SELECT
-    share.share,
-    share.workers,
-    (
-        SELECT min(position) FROM known
-        WHERE NOT is_renewed AND shard NOT IN (SELECT shard FROM free)
-    ) AS others_lowest,
-    (
-        SELECT json_group_array(json_array(worker, identity, host, process)) FROM neighbours
-    ) AS neighbours,
-    (SELECT json_group_array(shard ORDER BY shard) FROM known WHERE is_renewed) AS renewed,
+    json_object(
+        'share', share.share,
+        'workers', share.workers,
+        'others_lowest', (
+            SELECT min(position) FROM known
+            WHERE NOT is_renewed AND shard NOT IN (SELECT shard FROM free)
+        ),
+        'neighbours', json((
+            SELECT json_group_array(json_array(worker, identity, host, process)) FROM neighbours
+        )),
+        'renewed', json((
+            SELECT json_group_array(shard ORDER BY shard) FROM known WHERE is_renewed
+        )),
+        'shards', orders.shards,
+        'paused', json((
+            SELECT json_group_array(shard ORDER BY shard) FROM known WHERE paused IS NOT NULL
+        )),
+        'reshard_to', orders.reshard_to,
+        'barrier', orders.barrier
+    ) AS answer,
     free.shard,
     free.token + 1 AS token,
     free.holder,
+    json_array(
+        CASE
+            WHEN free.holder <> ?3 THEN max(free.suspects, free.reach)
+            ELSE free.suspects
+        END,
+        free.tried,
+        free.alone
+    ) AS suspects,
     free.position,
     free.last_position,
     free.last_source,
@@ -89,5 +115,5 @@ SELECT
     free.last_digest,
     free.etag,
     free.last_modified
-FROM share LEFT JOIN free ON true
+FROM share INNER JOIN orders ON true LEFT JOIN free ON true
 ORDER BY free.shard

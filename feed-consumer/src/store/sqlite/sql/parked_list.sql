@@ -8,6 +8,7 @@ SELECT
     parked.error,
     parked.attempts,
     parked.retries,
+    parked.repairs,
     parked.parked,
     max(
         parked.due - CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000, 0

@@ -6,6 +6,8 @@ SELECT
     CASE WHEN expires > present.now THEN expires - present.now END AS left_over,
     moved,
     present.now - moved AS still,
+    CASE WHEN paused IS NOT NULL THEN json_array(paused, paused_by, pause_reason) END AS pause,
+    json_array(suspects, tried, alone) AS suspects,
     position, last_position, last_source, last_id, last_digest, etag, last_modified
 FROM
     feed_shards,

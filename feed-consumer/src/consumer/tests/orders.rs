@@ -1,0 +1,154 @@
+//! What people order for a subscription while it runs.
+
+use std::collections::BTreeMap;
+
+use super::parking::subscription;
+use super::*;
+use crate::ShardCount;
+use crate::shard::ShardNumber;
+use crate::store::databases::{Database, postgres, sqlite};
+use crate::store::orders::{PauseReason, Resharding};
+
+const SUBJECTS: u64 = 40;
+
+async fn open(database: &Database) -> Arc<dyn CursorStore> {
+    crate::CursorDatabase::from(database.url()).locate().unwrap().open().await.unwrap().cursors()
+}
+
+fn builder(database: &Database, url: &str) -> ConsumerBuilder<()> {
+    Consumer::builder(url)
+        .database(database.url())
+        .shards(ShardCount::new(4).unwrap())
+        .concurrency(3)
+        .lease(Duration::from_secs(2))
+}
+
+fn noting(builder: ConsumerBuilder<()>, handled: &Arc<Mutex<Vec<u64>>>) -> Consumer<impl Work> {
+    let handled = Arc::clone(handled);
+    let note = move |recorded: Arc<Recorded>, _: Context| {
+        handled.lock().unwrap().push(recorded.position.get());
+        std::future::ready(Ok(()))
+    };
+    builder.on_any(note).build().unwrap()
+}
+
+/// Each event once, and those of one subject in order.
+fn assert_whole(handled: &[u64], events: u64) {
+    let mut by_subject: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for position in handled {
+        by_subject.entry(position % SUBJECTS).or_default().push(*position);
+    }
+    for (subject, positions) in &by_subject {
+        assert!(positions.is_sorted(), "subject {subject}: {positions:?}");
+    }
+    let mut all = handled.to_vec();
+    all.sort_unstable();
+    assert_eq!(all, (1..=events).collect::<Vec<_>>());
+}
+
+async fn within<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(40), what).await.expect("it takes for ever")
+}
+
+#[tokio::test]
+async fn nothing_of_a_paused_shard_is_handled_until_it_goes_on() {
+    for database in [sqlite().await, postgres().await] {
+        let (server, feed) = serve(Feed::new(0)).await;
+        let handled = Arc::default();
+        let idle = noting(builder(&database, &server.url(FEED)).until_idle(true), &handled);
+        idle.run(std::future::pending()).await.unwrap();
+        let store = open(&database).await;
+        let paused = [ShardNumber::new(1), ShardNumber::new(3)];
+        let reason = PauseReason { who: "ann".into(), why: "the mail server moves".into() };
+        let told = store.pause(&subscription(), &paused, Some(&reason)).await.unwrap();
+        assert_eq!(told, paused);
+        feed.lock().unwrap().publish_about(200, SUBJECTS);
+        let count = ShardCount::new(4).unwrap();
+        let is_paused = |position: u64| {
+            let recorded = feed.lock().unwrap().recorded(position);
+            let event = &recorded.event;
+            paused.contains(&count.shard_of(event.subject(), event.source(), event.id()))
+        };
+        let (now, later): (Vec<u64>, Vec<u64>) = (1..=200).partition(|it| !is_paused(*it));
+        assert!(now.len() > 20 && later.len() > 20);
+
+        let consumer = noting(builder(&database, &server.url(FEED)), &handled);
+        let mut progress = consumer.progress();
+        let (all, ended) = tokio::sync::oneshot::channel::<()>();
+        let asking = async {
+            let free = u64::try_from(now.len()).unwrap();
+            progress.wait_for(|it| it.handled >= free).await.unwrap();
+            // A beat, and more, later it is still so.
+            let paused_at = store.shards(&subscription()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let mut done = handled.lock().unwrap().clone();
+            done.sort_unstable();
+            assert_eq!(done, now);
+            assert!(paused_at.iter().filter(|shard| shard.paused.is_some()).count() == 2);
+            let told = store.pause(&subscription(), &[], None).await.unwrap();
+            assert_eq!(told, paused);
+            progress.wait_for(|it| it.handled >= 200).await.unwrap();
+            drop(all);
+        };
+        let run = consumer.run(async { ended.await.unwrap_or_default() });
+        let (ended, ()) = within(async { tokio::join!(run, asking) }).await;
+        ended.unwrap();
+        assert_whole(&handled.lock().unwrap(), 200);
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn another_number_of_shards_loses_doubles_and_reorders_nothing() {
+    for database in [sqlite().await, postgres().await] {
+        let mut feed = Feed::new(0);
+        feed.publish_about(300, SUBJECTS);
+        let (server, feed) = serve(feed).await;
+        let handled = Arc::default();
+        let consumers = [
+            noting(builder(&database, &server.url(FEED)), &handled),
+            noting(builder(&database, &server.url(FEED)), &handled),
+        ];
+        let mut watched = consumers.each_ref().map(Consumer::progress);
+        let (all, ended) = tokio::sync::watch::channel(false);
+        let asking = async {
+            let store = loop {
+                let store = open(&database).await;
+                if !store.shards(&subscription()).await.unwrap().is_empty() {
+                    break store;
+                }
+                store.close().await;
+            };
+            for (round, shards) in [7_u16, 2, 16].into_iter().enumerate() {
+                let count = ShardCount::new(shards).unwrap();
+                assert!(store.reshard(&subscription(), count).await.unwrap());
+                feed.lock().unwrap().publish_about(100, SUBJECTS);
+                let is_done = |step| matches!(step, Resharding::Done(now) if now == count);
+                while !is_done(store.reshard_step(&subscription()).await.unwrap()) {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                assert_eq!(store.shards(&subscription()).await.unwrap().len(), usize::from(shards));
+                let all = 300 + 100 * (u64::try_from(round).unwrap() + 1);
+                let sum = |watched: &[tokio::sync::watch::Receiver<Progress>]| {
+                    watched.iter().map(|it| it.borrow().handled).sum::<u64>()
+                };
+                while sum(&watched) < all {
+                    let [one, other] = &mut watched;
+                    tokio::select! {
+                        changed = one.changed() => changed.unwrap(),
+                        changed = other.changed() => changed.unwrap(),
+                    }
+                }
+                assert_whole(&handled.lock().unwrap(), all);
+            }
+            store.close().await;
+            all.send_replace(true);
+        };
+        let [one, other] = consumers.map(|consumer| {
+            let mut ended = ended.clone();
+            consumer.run(async move { drop(ended.wait_for(|it| *it).await) })
+        });
+        let (one, other, ()) = within(async { tokio::join!(one, other, asking) }).await;
+        assert_eq!(one.unwrap().handled + other.unwrap().handled, 600);
+    }
+}

@@ -1,0 +1,2 @@
+-- entries_head: how many entries of a feed of other software were found
+SELECT found FROM feed_cursors WHERE group_name = ?1 AND feed = ?2
