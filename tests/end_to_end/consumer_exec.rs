@@ -42,7 +42,7 @@ async fn the_event_is_on_standard_input_and_its_attributes_in_the_environment() 
     server.publish("orders", &[event.clone(), bare]).await;
     let subscription = Subscription::to(&server, "orders");
     let exec = "cat > \"in-$FEED_EVENT_POSITION\"; env -0 > \"env-$FEED_EVENT_POSITION\"";
-    subscription.run(&["--exec", exec, "--until-idle"]).await.expect_code(0);
+    subscription.run(&["--exec", exec, "--until-idle", "--shards", "1"]).await.expect_code(0);
     let environment = |n: u64| -> Vec<(String, String)> {
         let text = std::fs::read_to_string(subscription.file(&format!("env-{n}"))).unwrap();
         let pairs = text.split('\0').filter_map(|it| it.split_once('='));
@@ -67,9 +67,11 @@ async fn the_event_is_on_standard_input_and_its_attributes_in_the_environment() 
         ("EXT_TENANT", "blue; exit 1"),
         ("ID", "order-1"),
         ("POSITION", "1"),
+        ("SHARD", "0"),
         ("SOURCE", "/shop"),
         ("SUBJECT", "grüße $(x) `y` \"z\" 'a'"),
         ("TIME", "2021-01-01T02:00:00.120+02:00"),
+        ("TOKEN", "1"),
         ("TYPE", "order.placed"),
         ("UPDATED", &updated),
     ];
@@ -77,8 +79,8 @@ async fn the_event_is_on_standard_input_and_its_attributes_in_the_environment() 
     assert_eq!(environment(1), expected);
     // What the event before had is not left over.
     let names: Vec<_> = environment(2).into_iter().map(|(name, _)| name).collect();
-    let expected =
-        ["ID", "POSITION", "SOURCE", "TYPE", "UPDATED"].map(|it| format!("FEED_EVENT_{it}"));
+    let expected = ["ID", "POSITION", "SHARD", "SOURCE", "TOKEN", "TYPE", "UPDATED"]
+        .map(|it| format!("FEED_EVENT_{it}"));
     assert_eq!(names, expected);
     assert!(input(2).get("data").is_none());
 }

@@ -104,6 +104,9 @@ async fn a_person_sees_what_is_parked_and_has_it_handled_with_what_waits_behind_
     })
     .await;
 
+    let waits = subscription.parked(&["show", "4"]).await;
+    waits.expect_refusal(2, &["waits behind", "at position 1", "parked show 1"]);
+
     std::fs::remove_file(subscription.file("broken")).unwrap();
     let retry = subscription.parked(&["retry", "1"]).await.expect_code(0);
     assert_eq!(retry.stdout, "1: handled\n");

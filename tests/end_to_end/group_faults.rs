@@ -7,6 +7,8 @@
 use std::time::Duration;
 
 use feed_tests::group::database::DatabaseKind::{self, Postgres, Sqlite};
+use feed_tests::group::fate::Fates;
+use feed_tests::group::trial::Faults::Drawn;
 use feed_tests::group::trial::Trial;
 use feed_tests::group::{Effects, GroupOptions};
 
@@ -15,23 +17,34 @@ use Effects::{Outside, Transactional};
 /// Names how many minutes each of the long runs takes.
 const MINUTES: &str = "FEED_TEST_SOAK_MINUTES";
 
-/// A trial of workers that take their time, and fail now and then.
+/// Workers take their time, and fail now and then.
+const FATES: Fates =
+    Fates { seed: 0, slow: Duration::from_millis(4), flaky: 2, fatal: 0, deadly: 0 };
+
 async fn survive(database: DatabaseKind, effects: Effects, subjects: u64, trial: Trial) {
+    survive_with(FATES, database, effects, subjects, trial).await;
+}
+
+async fn survive_with(
+    fates: Fates,
+    database: DatabaseKind,
+    effects: Effects,
+    subjects: u64,
+    trial: Trial,
+) {
     // They are loud enough without each other.
     let _alone = crate::ALONE.lock().await;
-    let slow = Duration::from_millis(4);
     let options = GroupOptions::new(database, effects);
-    let tally = trial.run(GroupOptions { subjects, slow, failing: 2, ..options }).await;
-    assert_eq!(tally.events as u64, trial.events);
+    trial.run(GroupOptions { subjects, fates, ..options }).await;
 }
 
 async fn alone(database: DatabaseKind, effects: Effects) {
-    let trial = Trial { workers: 1, events: 300, time: Duration::from_secs(5) };
+    let trial = Trial { workers: 1, events: 300, time: Duration::from_secs(5), faults: Drawn };
     survive(database, effects, 20, trial).await;
 }
 
 async fn short(database: DatabaseKind, effects: Effects) {
-    let trial = Trial { workers: 8, events: 2000, time: Duration::from_secs(12) };
+    let trial = Trial { workers: 8, events: 2000, time: Duration::from_secs(12), faults: Drawn };
     survive(database, effects, 100, trial).await;
 }
 
@@ -39,7 +52,10 @@ async fn long(database: DatabaseKind, effects: Effects) {
     let minutes = std::env::var(MINUTES).ok().and_then(|it| it.parse::<f64>().ok());
     let minutes = minutes.unwrap_or_else(|| panic!("{MINUTES} names the minutes of each run"));
     let time = Duration::from_secs_f64(minutes * 60.0);
-    survive(database, effects, 500, Trial { workers: 8, events: 20_000, time }).await;
+    // Some events always fail, and some end whoever handles them.
+    let fates = Fates { fatal: 1, deadly: 1, ..FATES };
+    let trial = Trial { workers: 8, events: 20_000, time, faults: Drawn };
+    survive_with(fates, database, effects, 500, trial).await;
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use feed_tests::group::checker::Tally;
 use feed_tests::group::database::DatabaseKind::{self, Postgres, Sqlite};
+use feed_tests::group::fate::Fates;
 use feed_tests::group::publisher::Publisher;
 use feed_tests::group::{Effects, Group, GroupOptions};
 use feed_tests::random::seeded;
@@ -118,8 +119,8 @@ async fn the_work_goes_on_when_a_worker_does_that_was_stopped_while_it_wrote_in_
     let _alone = crate::ALONE.lock().await;
     let options = GroupOptions::new(Sqlite, Transactional);
     // So that there is a moment to hit.
-    let slow = Duration::from_millis(50);
-    let (mut group, mut publisher) = three_at_work(GroupOptions { slow, ..options }).await;
+    let fates = Fates { slow: Duration::from_millis(50), ..Fates::default() };
+    let (mut group, mut publisher) = three_at_work(GroupOptions { fates, ..options }).await;
     publisher.publish_round().await;
     feed_tests::eventually("a moment when the worker writes", async || {
         group.stop(0);
@@ -142,8 +143,8 @@ async fn the_work_goes_on_when_a_worker_does_that_was_stopped_while_it_wrote_in_
 /// the verdict.
 async fn at_work(database: DatabaseKind, effects: Effects, happens: Happens) -> Tally {
     let _alone = crate::ALONE.lock().await;
-    let slow = Duration::from_millis(4);
-    let options = GroupOptions { slow, ..GroupOptions::new(database, effects) };
+    let fates = Fates { slow: Duration::from_millis(4), ..Fates::default() };
+    let options = GroupOptions { fates, ..GroupOptions::new(database, effects) };
     let (mut group, mut publisher) = three_at_work(options).await;
     let time = Duration::from_secs(4);
     let meanwhile = async {

@@ -184,7 +184,7 @@ async fn a_document_without_positions_is_shown_without_asking_for_it() {
         (&1.into(), &Value::Null, &Value::Null)
     );
     let table = status(&subscription, &[]).await.expect_code(0).stdout;
-    assert!(table.contains("1 entry handled; 1 shard, no worker lives"), "{table}");
+    assert!(table.contains("1 entry handled; 64 shards, no worker lives"), "{table}");
     assert_eq!(site.count().0, before);
 }
 

@@ -2,23 +2,31 @@
 //!
 //! # Layout
 //!
+//! - [`options`]: what its workers are
+//! - [`fate`]: what befalls them with which event, decided by a seed
 //! - [`database`]: where the group's cursors and history are
 //! - [`publisher`]: publishes while everything else goes on
 //! - [`plan`]: which faults strike when, decided by a seed
 //! - [`checker`]: whether the history is what the library promises
 //! - `verdict`: the same, in words
 //! - `worker`: one of its processes
+//! - `supervising`: those that end by themselves are started again
+//! - `set_aside`: what is parked of its feed, and given up
 //! - [`trial`]: a group under faults, from its start to the verdict
 
 pub mod checker;
 pub mod database;
+pub mod fate;
+pub mod options;
 pub mod plan;
 pub mod publisher;
+mod set_aside;
+mod supervising;
 pub mod trial;
 mod verdict;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::time::Duration;
 
@@ -26,50 +34,22 @@ use rand::rngs::StdRng;
 use tokio::time::timeout;
 
 use self::checker::{Feed, Tally};
-use self::database::{CursorDatabase, DatabaseKind};
+use self::database::CursorDatabase;
 use self::plan::Restart;
 use self::publisher::Publisher;
 use self::verdict::verdict;
-use self::worker::{End, Life, Worker, with_clock};
+use self::worker::{Life, Worker, with_clock};
 use crate::binaries::history_worker;
 use crate::history::History;
 use crate::process::command;
-use crate::reading::by_tails;
 use crate::server::ServerProcess;
 use crate::wait::{eventually, within_time};
 
+pub use options::{Effects, GroupOptions};
+pub use worker::DIES_OF;
+
 /// The feed that a group reads.
 const FEED: &str = "orders";
-
-/// Where the effects of handlers go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effects {
-    /// Into the transaction in which the cursor moves.
-    Transactional,
-    /// Elsewhere: they are recorded before and after.
-    Outside,
-}
-
-/// What the workers of a group are.
-#[derive(Debug, Clone)]
-pub struct GroupOptions {
-    /// Where their cursors are.
-    pub database: DatabaseKind,
-    /// Where their effects go.
-    pub effects: Effects,
-    /// How many subjects the events have.
-    pub subjects: u64,
-    /// How long a lease lasts.
-    pub lease: Duration,
-    /// How many events they may handle beyond a cursor.
-    pub window: usize,
-    /// How long they take for an event at most.
-    pub slow: Duration,
-    /// Of a hundred events, how many fail at the first try.
-    pub failing: u64,
-    /// What decides how long each takes, and which fail.
-    pub seed: u64,
-}
 
 /// A group of workers: each a process, in a place of its own that another takes after it.
 #[derive(Debug)]
@@ -86,23 +66,8 @@ pub struct Group {
     lives: u64,
     /// How often the database was started again.
     restarts: u32,
-}
-
-impl GroupOptions {
-    /// Workers that are quick and never fail, with a lease of two seconds.
-    #[must_use]
-    pub fn new(database: DatabaseKind, effects: Effects) -> Self {
-        Self {
-            database,
-            effects,
-            subjects: 100,
-            lease: Duration::from_secs(2),
-            window: 20,
-            slow: Duration::ZERO,
-            failing: 0,
-            seed: 0,
-        }
-    }
+    /// How often events have ended workers.
+    deaths: BTreeMap<i64, u32>,
 }
 
 impl Group {
@@ -125,6 +90,7 @@ impl Group {
             leaving: Vec::new(),
             lives: 0,
             restarts: 0,
+            deaths: BTreeMap::new(),
         }
     }
 
@@ -173,11 +139,6 @@ impl Group {
         assert!(self.workers.insert(place, worker).is_none(), "place {place} is taken");
     }
 
-    /// Ends a worker with SIGKILL.
-    pub async fn kill(&mut self, place: usize) {
-        self.take(place).process.kill().await;
-    }
-
     /// Stops a worker with SIGSTOP.
     pub fn stop(&self, place: usize) {
         self.worker(place).process.signal("STOP");
@@ -212,17 +173,6 @@ impl Group {
         worker.process.log_line(|_| true).await;
         worker.process.signal("TERM");
         self.leaving.push(worker);
-    }
-
-    /// Waits until everybody has ended who was asked to.
-    ///
-    /// # Panics
-    ///
-    /// When one does not, or does not end well.
-    pub async fn left(&mut self) {
-        for worker in std::mem::take(&mut self.leaving) {
-            worker.ended(self.restarts).await;
-        }
     }
 
     /// Starts the database of the cursors again.
@@ -266,7 +216,8 @@ impl Group {
             }
         };
         if timeout(patience, looking).await.is_err() {
-            let verdict = self.verdict().await.map_or_else(|wrong| wrong, |it| it.to_string());
+            let feed = self.feed(&BTreeSet::new()).await;
+            let verdict = self.verdict(&feed).await.map_or_else(|wrong| wrong, |it| it.to_string());
             panic!("waited {patience:?} in vain for {events} events to be handled: {verdict}");
         }
     }
@@ -298,49 +249,40 @@ impl Group {
         self.worker(place).process.log_line(|_| true).await
     }
 
-    /// Starts the workers again that have ended by themselves since the database was away when they
-    /// started.
+    /// Makes the workers that start from now on others than those before.
+    pub fn change(&mut self, change: impl FnOnce(&mut GroupOptions)) {
+        change(&mut self.options);
+    }
+
+    /// Ends all workers, and gives the verdict on what they have done, when nothing is given up.
     ///
     /// # Panics
     ///
-    /// When one has ended for another reason.
-    pub async fn supervise(&mut self) {
-        let places: Vec<_> = self.workers.keys().copied().collect();
-        for place in places {
-            if self.workers.get_mut(&place).is_some_and(|it| !it.process.is_running()) {
-                let worker = self.take(place);
-                let name = worker.name.clone();
-                let end = worker.ended(self.restarts).await;
-                assert_eq!(end, End::WithoutDatabase, "{name} has ended by itself");
-                self.join(place);
-            }
-        }
+    /// As [`Self::finish_without`].
+    pub async fn finish(self) -> Tally {
+        self.finish_without(&BTreeSet::new()).await
     }
 
-    /// Ends all workers, and gives the verdict on what they have done.
+    /// Ends all workers, and gives the verdict on what they have done, when these events are given
+    /// up.
     ///
     /// # Panics
     ///
     /// When one does not end well, or anything is not as promised.
-    pub async fn finish(mut self) -> Tally {
+    pub async fn finish_without(mut self, given_up: &BTreeSet<i64>) -> Tally {
         let places: Vec<_> = self.workers.keys().copied().collect();
         for place in places {
             self.ask_to_leave(place).await;
         }
         self.left().await;
-        self.verdict().await.unwrap_or_else(|wrong| panic!("{wrong}"))
+        let feed = self.feed(given_up).await;
+        self.verdict(&feed).await.unwrap_or_else(|wrong| panic!("{wrong}"))
     }
 
     /// What is wrong with what the workers have done so far, if anything is.
-    async fn verdict(&self) -> Result<Tally, String> {
-        let events = by_tails(self.server(), FEED).await;
-        let events = events.iter().map(|it| {
-            let subject = it.event.subject().expect("all have one").to_string();
-            (i64::try_from(it.position.get()).expect("not so many"), subject)
-        });
-        let feed: Feed = events.collect();
+    async fn verdict(&self, feed: &Feed) -> Result<Tally, String> {
         let history = self.history.read().await.expect("the database is there");
-        verdict(self.options.effects, &feed, &history)
+        verdict(self.options.effects, feed, &history)
     }
 
     fn server(&self) -> &ServerProcess {

@@ -4,6 +4,7 @@
 //! record is there exactly if the effect is. Any other records its [`Begin`](Kind::Begin) and its
 //! [`End`](Kind::End) through a connection of its own, each committed before it goes on.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -62,6 +63,8 @@ const ALL: &str = "SELECT number, kind, worker, call, position, subject, shard, 
 const HANDLED: &str =
     "SELECT count(DISTINCT position) FROM handling_history WHERE kind IN ('effect', 'end')";
 const WORKERS_SINCE: &str = "SELECT DISTINCT worker FROM handling_history WHERE number > $1";
+const PARKED: &str = "SELECT position FROM feed_parked";
+const EVER_PARKED: &str = "SELECT DISTINCT position FROM feed_parked_record WHERE what = 'parked'";
 const LAST: &str = "SELECT CAST(coalesce(max(number), 0) AS BIGINT) FROM handling_history";
 
 /// What a record says.
@@ -211,6 +214,32 @@ impl History {
             Pool::Sqlite(pool) => sqlx::query_scalar(HANDLED).fetch_one(pool).await,
             Pool::Postgres(pool) => sqlx::query_scalar(HANDLED).fetch_one(pool).await,
         }
+    }
+
+    /// The places of the events that the library has parked.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached, or no worker has made its tables.
+    pub async fn parked(&self) -> Result<BTreeSet<i64>, sqlx::Error> {
+        self.places(PARKED).await
+    }
+
+    /// The places of the events that it has ever parked.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parked`].
+    pub async fn ever_parked(&self) -> Result<BTreeSet<i64>, sqlx::Error> {
+        self.places(EVER_PARKED).await
+    }
+
+    async fn places(&self, statement: &'static str) -> Result<BTreeSet<i64>, sqlx::Error> {
+        let places: Vec<i64> = match &self.0 {
+            Pool::Sqlite(pool) => sqlx::query_scalar(statement).fetch_all(pool).await?,
+            Pool::Postgres(pool) => sqlx::query_scalar(statement).fetch_all(pool).await?,
+        };
+        Ok(places.into_iter().collect())
     }
 
     /// The number of the last record; 0 before the first.

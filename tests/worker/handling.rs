@@ -1,14 +1,14 @@
-//! The handler: slow and failing as it is told to, and exact about what it did.
+//! The handler: slow, failing and deadly as it is told to be, and exact about what it did.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use feed_consumer::{Context, HandlerError, Postgres, Sqlite, Tx};
+use feed_tests::group::fate::Fate;
 use feed_tests::history::{Call, History, Kind, record_effect};
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 
 use crate::arguments::Arguments;
+use crate::dying::die;
 use crate::settings::lease;
 
 /// How long to wait before a record is made again that the database did not take.
@@ -19,12 +19,6 @@ const AGAIN: Duration = Duration::from_millis(50);
 pub(crate) struct Handling<'a> {
     arguments: &'a Arguments,
     calls: AtomicI64,
-}
-
-/// What befalls a call.
-struct Fault {
-    takes: Duration,
-    fails: bool,
 }
 
 impl<'a> Handling<'a> {
@@ -86,23 +80,23 @@ impl<'a> Handling<'a> {
         })
     }
 
-    /// Takes its time, and fails or not.
+    /// Takes its time, and fails or not, or ends the process.
     async fn suffer(&self, cx: &Context) -> Result<(), HandlerError> {
-        let Fault { takes, fails } = self.fault(cx);
+        let (fates, position) = (self.arguments.fates(), position(cx));
+        if self.arguments.holds == Some(position) {
+            std::future::pending::<()>().await;
+        }
+        let takes = fates.takes(position);
         if !takes.is_zero() {
             tokio::time::sleep(takes).await;
         }
-        if fails { Err(HandlerError::transient("it was told to fail")) } else { Ok(()) }
-    }
-
-    /// The same for the same event and seed.
-    fn fault(&self, cx: &Context) -> Fault {
-        let Arguments { seed, slow, failing, .. } = *self.arguments;
-        let mut random = StdRng::seed_from_u64(seed ^ position(cx).unsigned_abs());
-        let takes = Duration::from_millis(random.random_range(0..=slow));
-        // A batch that has failed is handled event by event, and each begins with its first try.
-        let fails = random.random_range(0..100) < failing && cx.attempt() == 1;
-        Fault { takes, fails }
+        match fates.of(position) {
+            // A batch that has failed is handled event by event, and each begins with its first try.
+            Fate::Flaky if cx.attempt() == 1 => Err(HandlerError::transient("it was told to fail")),
+            Fate::Handled | Fate::Flaky => Ok(()),
+            Fate::Fatal => Err(HandlerError::permanent("it was told to fail always")),
+            Fate::Deadly(way) => die(way, position),
+        }
     }
 }
 

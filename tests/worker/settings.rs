@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use feed_consumer::{Backoff, Consumer, ConsumerBuilder, Context, Window};
+use anyhow::Context as _;
+use feed_consumer::{
+    Backoff, Consumer, ConsumerBuilder, Context, OnExhausted, Retry, ShardCount, Window,
+};
 
 use crate::arguments::Arguments;
 
@@ -13,9 +16,16 @@ const BATCH: usize = 10;
 const BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(50), cap: Duration::from_millis(500) };
 
+/// What is said to fail for a time is never parked for it: only what always fails is.
+const RETRY: Retry = Retry { backoff: BACKOFF, attempts: None, time: None };
+
+/// When parked events are taken up again: soon, and not for long.
+const PARKED_RETRIES: [Duration; 3] =
+    [Duration::from_millis(300), Duration::from_millis(600), Duration::from_secs(1)];
+
 /// The settings of every worker of the group.
-pub(crate) fn settings(arguments: &Arguments) -> ConsumerBuilder<()> {
-    Consumer::builder(&arguments.url)
+pub(crate) fn settings(arguments: &Arguments) -> anyhow::Result<ConsumerBuilder<()>> {
+    let settings = Consumer::builder(&arguments.url)
         .group("history")
         .database(&arguments.database)
         .window(Window { events: arguments.window, time: Duration::from_millis(100) })
@@ -23,6 +33,12 @@ pub(crate) fn settings(arguments: &Arguments) -> ConsumerBuilder<()> {
         .lease(Duration::from_millis(arguments.lease))
         .backoff(BACKOFF)
         .give_up_after(None)
+        .shards(ShardCount::new(arguments.shards).context("--shards is a number that cannot be")?)
+        .workers(arguments.workers)
+        .retry(RETRY)
+        .on_exhausted(OnExhausted::Park)
+        .parked_retries(PARKED_RETRIES);
+    Ok(settings)
 }
 
 /// The shard of the event in hand, and the token under which it is held.

@@ -4,6 +4,9 @@
 //! subject stand in the order of the feed; and no effect was committed under a token when there was
 //! one under a higher token of the same shard, since the database itself fences the former holder.
 //!
+//! **Of all**: what is set aside or given up has no effect and no end, and what waits behind it is not
+//! even begun.
+//!
 //! **Of all others**: every event was handled to its end at least once, and none of a subject was
 //! begun before the one before it had been handled to its end. Under one token, which one worker
 //! has, the handler is called in the order of the feed, for one event of a subject at a time, and
@@ -28,8 +31,52 @@ pub use violation::Violation;
 
 use crate::history::{Call, Kind, Record};
 
-/// The events of a feed: their subjects, by their positions.
-pub type Feed = BTreeMap<i64, String>;
+/// The events of a feed, and what is to become of them: all but those that are set aside, are given
+/// up, or wait behind one that is set aside are handled.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Feed {
+    /// Their subjects, by their positions.
+    pub subjects: BTreeMap<i64, String>,
+    /// Those that are set aside.
+    pub parked: BTreeSet<i64>,
+    /// Those that wait behind them.
+    pub waiting: BTreeSet<i64>,
+    /// Those that were set aside, and are given up.
+    pub given_up: BTreeSet<i64>,
+}
+
+impl Feed {
+    /// What is to become of these events when these are given up: of each subject the first of the
+    /// others that is bad is set aside, and what follows it waits.
+    #[must_use]
+    pub fn expected(
+        subjects: BTreeMap<i64, String>,
+        given_up: &BTreeSet<i64>,
+        is_bad: impl Fn(i64) -> bool,
+    ) -> Self {
+        let (mut parked, mut waiting) = (BTreeSet::new(), BTreeSet::new());
+        let mut held_back: BTreeSet<&str> = BTreeSet::new();
+        for (position, subject) in subjects.iter().filter(|(it, _)| !given_up.contains(it)) {
+            if held_back.contains(subject.as_str()) {
+                waiting.insert(*position);
+            } else if is_bad(*position) {
+                held_back.insert(subject);
+                parked.insert(*position);
+            }
+        }
+        Self { subjects, parked, waiting, given_up: given_up.clone() }
+    }
+
+    /// How many of them are handled.
+    #[must_use]
+    pub fn handled(&self) -> usize {
+        self.subjects.len() - self.parked.len() - self.waiting.len() - self.given_up.len()
+    }
+
+    fn is_handled(&self, position: i64) -> bool {
+        ![&self.parked, &self.waiting, &self.given_up].iter().any(|it| it.contains(&position))
+    }
+}
 
 /// Looks through a history of transactional handlers.
 ///
@@ -39,11 +86,12 @@ pub type Feed = BTreeMap<i64, String>;
 pub fn check_transactional(feed: &Feed, history: &[Record]) -> Result<Tally, Vec<Violation>> {
     let effects = || history.iter().filter(|it| it.kind == Kind::Effect);
     let mut violations = strangers(feed, effects());
+    violations.extend(not_left_alone(feed, history));
     let mut times: HashMap<i64, u32> = HashMap::new();
     for effect in effects() {
         *times.entry(effect.call.position).or_default() += 1;
     }
-    for position in feed.keys().copied() {
+    for position in feed.subjects.keys().copied().filter(|it| feed.is_handled(*it)) {
         match times.get(&position).copied().unwrap_or_default() {
             0 => violations.push(Violation::Lost { position }),
             1 => {}
@@ -75,6 +123,7 @@ pub fn check_transactional(feed: &Feed, history: &[Record]) -> Result<Tally, Vec
 /// Everything that was promised otherwise.
 pub fn check_outside(feed: &Feed, history: &[Record]) -> Result<Tally, Vec<Violation>> {
     let mut violations = strangers(feed, history.iter().filter(|it| it.kind == Kind::Begin));
+    violations.extend(not_left_alone(feed, history));
     violations.extend(lost_and_overtaken(feed, history));
     violations.extend(under_one_token(history));
     violations.extend(by_token_order(history));
@@ -95,7 +144,7 @@ fn strangers<'a>(feed: &Feed, calls: impl Iterator<Item = &'a Record> + Clone) -
     let mut holders: BTreeMap<(i64, i64), BTreeSet<&str>> = BTreeMap::new();
     for record in calls {
         let Call { worker, position, subject, shard, token, .. } = &record.call;
-        if feed.get(position) != Some(subject) {
+        if feed.subjects.get(position) != Some(subject) {
             violations.push(Violation::NotInTheFeed { record: record.clone() });
         }
         shards.entry(subject).or_default().insert(*shard);
@@ -112,9 +161,24 @@ fn strangers<'a>(feed: &Feed, calls: impl Iterator<Item = &'a Record> + Clone) -
     violations
 }
 
+/// What is set aside is not handled, and what waits behind it is not begun.
+fn not_left_alone(feed: &Feed, history: &[Record]) -> Vec<Violation> {
+    let is_wrong = |record: &&Record| match record.kind {
+        Kind::Effect | Kind::End => {
+            let Call { position, .. } = record.call;
+            feed.subjects.contains_key(&position) && !feed.is_handled(position)
+        }
+        Kind::Begin => feed.waiting.contains(&record.call.position),
+        Kind::Failed => false,
+    };
+    let wrong = history.iter().filter(is_wrong);
+    wrong.map(|record| Violation::NotLeftAlone { record: record.clone() }).collect()
+}
+
 /// Every event ends at least once, and first does so before the next of its subject begins.
 fn lost_and_overtaken(feed: &Feed, history: &[Record]) -> Vec<Violation> {
     let mut begun: HashMap<i64, i64> = HashMap::new();
+    let mut last_begun: HashMap<i64, i64> = HashMap::new();
     let mut ended: HashMap<i64, i64> = HashMap::new();
     for record in history {
         let firsts = match record.kind {
@@ -123,10 +187,24 @@ fn lost_and_overtaken(feed: &Feed, history: &[Record]) -> Vec<Violation> {
             Kind::Effect | Kind::Failed => continue,
         };
         firsts.entry(record.call.position).or_insert(record.number);
+        if record.kind == Kind::Begin {
+            last_begun.insert(record.call.position, record.number);
+        }
     }
     let mut violations = Vec::new();
     let mut before: HashMap<&str, i64> = HashMap::new();
-    for (position, subject) in feed {
+    for (position, subject) in &feed.subjects {
+        if !feed.is_handled(*position) {
+            // It is given up before the next begins, and not taken up again.
+            let mut others = feed.subjects.range(*position + 1..);
+            let next = others.find(|(it, of)| *of == subject && begun.contains_key(*it));
+            if let (Some((by, _)), Some(last)) = (next, last_begun.get(position))
+                && begun[by] < *last
+            {
+                violations.push(Violation::Overtaken { first: *position, by: *by });
+            }
+            continue;
+        }
         if !ended.contains_key(position) {
             violations.push(Violation::Lost { position: *position });
         }

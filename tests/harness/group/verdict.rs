@@ -22,8 +22,9 @@ fn in_words(feed: &Feed, history: &[Record], violations: &[Violation]) -> String
         text += &format!("  {violation}\n");
     }
     let mut subjects = violations.iter().flat_map(Violation::positions);
-    let Some(subject) = subjects.find_map(|it| feed.get(&it)) else { return text };
-    let places: Vec<_> = feed.iter().filter(|(_, it)| *it == subject).map(|(at, _)| at).collect();
+    let Some(subject) = subjects.find_map(|it| feed.subjects.get(&it)) else { return text };
+    let of_subject = feed.subjects.iter().filter(|(_, it)| *it == subject);
+    let places: Vec<_> = of_subject.map(|(at, _)| at).collect();
     text += &format!("{subject} has the events {places:?}, of which was recorded:\n");
     for record in history.iter().filter(|it| it.call.subject == *subject).take(SHOWN) {
         text += &format!("  {record}\n");

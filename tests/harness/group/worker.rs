@@ -1,12 +1,17 @@
 //! One of a group's processes.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
+use std::time::Duration;
 
 use url::Url;
 
 use super::{Effects, GroupOptions};
 use crate::process::Process;
 use crate::tools::tool;
+
+/// What it says before an event ends it, whose place follows.
+pub const DIES_OF: &str = "history-worker: dies of ";
 
 /// A process of a group.
 #[derive(Debug)]
@@ -35,6 +40,8 @@ pub(super) enum End {
     Good,
     /// Before it began: its database was away.
     WithoutDatabase,
+    /// An event of this place ended it.
+    Deadly(i64),
 }
 
 impl Worker {
@@ -45,7 +52,9 @@ impl Worker {
         feed: &Url,
         database: &str,
     ) -> Self {
-        let GroupOptions { effects, window, lease, slow, failing, seed, .. } = options;
+        let GroupOptions { effects, window, lease, shards, workers_each, fates, holds, .. } =
+            options;
+        let millis = |it: &Duration| it.as_millis().try_into().expect("not for ever");
         let name = format!("{}-{}", life.place, life.number);
         program.arg(feed.as_str()).args(["--database", database, "--name", &name]);
         program.arg("--effects").arg(match effects {
@@ -53,25 +62,41 @@ impl Worker {
             Effects::Outside => "outside",
         });
         for (argument, value) in [
-            ("--lease", lease.as_millis().try_into().expect("not for ever")),
+            ("--lease", millis(lease)),
             ("--window", *window as u64),
-            ("--slow", slow.as_millis().try_into().expect("not for ever")),
-            ("--failing", *failing),
-            ("--seed", *seed),
+            ("--shards", (*shards).into()),
+            ("--workers", (*workers_each).into()),
+            ("--slow", millis(&fates.slow)),
+            ("--flaky", fates.flaky),
+            ("--fatal", fates.fatal),
+            ("--deadly", fates.deadly),
+            ("--seed", fates.seed),
         ] {
             program.args([argument, &value.to_string()]);
+        }
+        if let Some(position) = holds {
+            program.args(["--holds", &position.to_string()]);
         }
         Self { name, process: Process::start(program), life }
     }
 
-    /// Waits for its end, which has to be a good one. A worker may also say at its start that it
-    /// cannot reach its database, if that has been started again since.
+    /// The event that ends it, as it has said.
+    pub(super) fn dies_of(&self) -> Option<i64> {
+        self.process.stderr().iter().find_map(|line| dies_of(line))
+    }
+
+    /// Waits for its end, which has to be a good one, or that of a deadly event. A worker may also
+    /// say at its start that it cannot reach its database, if that has been started again since.
     ///
     /// # Panics
     ///
     /// When it ends otherwise, or not at all.
     pub(super) async fn ended(self, restarts: u32) -> End {
         let ended = self.process.ended().await;
+        if let Some(position) = ended.stderr.lines().find_map(dies_of) {
+            assert!(ended.status.signal().is_some(), "{} outlives {position}", self.name);
+            return End::Deadly(position);
+        }
         let last = ended.stderr.lines().last().unwrap_or_default();
         if restarts > self.life.restarts && last.starts_with("history-worker: the database ") {
             ended.expect_code(1);
@@ -80,6 +105,10 @@ impl Worker {
         ended.expect_code(0);
         End::Good
     }
+}
+
+fn dies_of(line: &str) -> Option<i64> {
+    line.strip_prefix(DIES_OF)?.parse().ok()
 }
 
 /// The same program with a clock that is wrong by this much.

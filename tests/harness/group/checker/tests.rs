@@ -4,7 +4,14 @@ use super::*;
 
 /// Four events: 1 and 3 of subject `a`, 2 and 4 of `b`; both in shard 7.
 fn feed() -> Feed {
-    [(1, "a"), (2, "b"), (3, "a"), (4, "b")].map(|(it, of)| (it, of.to_owned())).into()
+    feed_with(&[], &[])
+}
+
+/// The same with bad events, of which some are given up.
+fn feed_with(bad: &[i64], given_up: &[i64]) -> Feed {
+    let subjects = [(1, "a"), (2, "b"), (3, "a"), (4, "b")].map(|(it, of)| (it, of.to_owned()));
+    let given_up = given_up.iter().copied().collect();
+    Feed::expected(subjects.into(), &given_up, |it| bad.contains(&it))
 }
 
 /// Records of these kinds, events and tokens; each token is a worker's own.
@@ -17,7 +24,7 @@ fn history(records: &[(Kind, i64, i64)]) -> Vec<Record> {
             worker: format!("worker-{token}"),
             number,
             position: *position,
-            subject: feed.get(position).cloned().unwrap_or_else(|| "a".to_owned()),
+            subject: feed.subjects.get(position).cloned().unwrap_or_else(|| "a".to_owned()),
             shard: 7,
             token: *token,
         },
@@ -38,8 +45,32 @@ fn only(found: Result<Tally, Vec<Violation>>) -> Violation {
     violation
 }
 
+#[test]
+fn what_follows_a_bad_event_waits_until_that_is_given_up() {
+    let feed = feed_with(&[1, 3, 4], &[]);
+    assert_eq!((&feed.parked, &feed.waiting), (&[1, 4].into(), &[3].into()));
+    assert_eq!(feed.handled(), 1);
+    let feed = feed_with(&[1, 3, 4], &[1, 4]);
+    assert_eq!((&feed.parked, &feed.waiting), (&[3].into(), &[].into()));
+    assert_eq!(feed.handled(), 1);
+}
+
 mod transactional {
     use super::*;
+
+    #[test]
+    fn what_is_set_aside_has_no_effect_and_nor_has_what_waits() {
+        let feed = feed_with(&[1], &[]);
+        let check = |effects: &[(i64, i64)]| check_transactional(&feed, &super::effects(effects));
+        assert_eq!(check(&[(2, 1), (4, 1)]).unwrap().events, 2);
+        for other in [1, 3] {
+            let found = only(check(&[(2, 1), (4, 1), (other, 1)]));
+            assert!(matches!(found, Violation::NotLeftAlone { .. }), "{found}");
+        }
+        let given_up = feed_with(&[1], &[1]);
+        let found = only(check_transactional(&given_up, &super::effects(&[(2, 1), (4, 1)])));
+        assert_eq!(found, Violation::Lost { position: 3 });
+    }
 
     fn check(effects: &[(i64, i64)]) -> Result<Tally, Vec<Violation>> {
         check_transactional(&feed(), &super::effects(effects))
@@ -149,6 +180,34 @@ mod outside {
         let tally = check_all(&[&killed, &whole(&[(2, 2), (3, 2), (4, 2)])]).unwrap();
         assert_eq!(tally.repeated, BTreeMap::from([(7, 2)]));
         assert_eq!((tally.late_begins, tally.late_ends), (0, 0));
+    }
+
+    #[test]
+    fn what_is_set_aside_may_be_begun_and_what_waits_may_not() {
+        let feed = feed_with(&[1], &[]);
+        let tried = [(BEGIN, 1, 1), (FAILED, 1, 1), (BEGIN, 1, 2), (FAILED, 1, 2)];
+        let others = whole(&[(2, 2), (4, 2)]);
+        let check = |records: &[(Kind, i64, i64)]| {
+            check_outside(&feed, &history(&[&tried, &others[..], records].concat()))
+        };
+        assert!(check(&[]).is_ok());
+        let found = only(check(&[(BEGIN, 3, 2)]));
+        assert!(matches!(found, Violation::NotLeftAlone { .. }), "{found}");
+        let found = only(check(&[(END, 1, 2)]));
+        assert!(matches!(found, Violation::NotLeftAlone { .. }), "{found}");
+    }
+
+    #[test]
+    fn what_is_given_up_is_not_taken_up_again() {
+        let feed = feed_with(&[1], &[1]);
+        let check = |records: &[(Kind, i64, i64)]| {
+            check_outside(&feed, &history(&[records, &whole(&[(2, 1), (4, 1)])].concat()))
+        };
+        let tried = [(BEGIN, 1, 1), (FAILED, 1, 1)];
+        assert!(check(&[&tried[..], &whole(&[(3, 1)])].concat()).is_ok());
+        let violations =
+            check(&[&whole(&[(3, 1)]), &[(BEGIN, 1, 2), (FAILED, 1, 2)][..]].concat()).unwrap_err();
+        assert!(violations.contains(&Violation::Overtaken { first: 1, by: 3 }), "{violations:?}");
     }
 
     #[test]

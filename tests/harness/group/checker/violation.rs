@@ -33,6 +33,11 @@ pub enum Violation {
         /// The higher token.
         token: i64,
     },
+    /// An event was handled that is set aside, or begun that waits behind one.
+    NotLeftAlone {
+        /// The record.
+        record: Record,
+    },
     /// A holder handled two events of a subject at once.
     AtOnce {
         /// The beginning of the second.
@@ -87,6 +92,7 @@ impl Violation {
             }
             Self::Unfenced { record, .. }
             | Self::WentOn { record }
+            | Self::NotLeftAlone { record }
             | Self::NotInTheFeed { record } => vec![record.call.position],
             Self::TokenOfTwo { .. } | Self::InTwoShards { .. } => Vec::new(),
         }
@@ -119,6 +125,7 @@ impl fmt::Display for Violation {
             Self::InTwoShards { subject, shards } => {
                 write!(f, "{subject} was handled in the shards {shards:?}")
             }
+            Self::NotLeftAlone { record } => write!(f, "it is set aside, or waits: {record}"),
             Self::NotInTheFeed { record } => write!(f, "not in the feed: {record}"),
         }
     }
