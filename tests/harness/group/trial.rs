@@ -32,7 +32,7 @@ pub struct Trial {
 pub enum Faults {
     /// Nothing.
     None,
-    /// Whatever a [plan](plan) may hold.
+    /// Whatever a [plan] may hold.
     Drawn,
 }
 

@@ -35,7 +35,7 @@ impl<H> ConsumerBuilder<H> {
 
     /// How long the handling of an event may take, or of several at once. One that takes longer is
     /// dropped, and counts as a failed try; in a transaction, what it wrote is rolled back. No
-    /// limit if `None`. A minute for closures and no limit for a [`Handler`], if not set. In a
+    /// limit if `None`. A minute for closures and no limit for a [`Handler`](crate::Handler), if not set. In a
     /// transaction at most a third of the [`lease`](Self::lease), and that if not set.
     #[must_use]
     pub const fn deadline(mut self, limit: Option<Duration>) -> Self {
