@@ -122,7 +122,7 @@ fn resting(status: &Status) -> Vec<String> {
         let numbers: Vec<u16> = shards.iter().map(|it| it.shard).collect();
         let events: u64 = shards.iter().filter_map(|it| Some(it.resting.as_ref()?.events)).sum();
         let more = match why {
-            RestReason::Suspects => format!("; {events} are left at most"),
+            RestReason::Suspects => format!("; at most {events} left"),
             RestReason::TooManyWait => format!("; {events} wait"),
             _ => next(status, &shards).map(|it| format!("; {it}")).unwrap_or_default(),
         };
