@@ -116,10 +116,12 @@ where
         let work = self.work;
         let most = self.manner.batching.events;
         let portion = self.lanes.take(most, &abort, |first, next| work.joins(first, next));
-        if self.lanes.take_set_aside() {
+        let has_set_aside = self.lanes.take_set_aside();
+        if has_set_aside {
             self.storing.note(self.lanes.is_any_window_full());
         }
-        let portion = portion?;
+        // Behind what was set aside there may be something else.
+        let Some(portion) = portion else { return has_set_aside.then_some(None) };
         let events = portion.handed(self.noting.as_ref());
         if work.passes_over(&events) {
             self.done(portion);
@@ -137,10 +139,12 @@ where
         }
         let (abort, registration) = AbortHandle::new_pair();
         let portion = self.lanes.take_suspect(&abort);
-        if self.lanes.take_set_aside() {
+        let has_set_aside = self.lanes.take_set_aside();
+        if has_set_aside {
             self.storing.note(self.lanes.is_any_window_full());
         }
-        let portion = portion?;
+        // Behind what was set aside there may be something else.
+        let Some(portion) = portion else { return has_set_aside.then_some(None) };
         let events = portion.handed(self.noting.as_ref());
         let item = portion.items.first()?;
         let (lease, position) = (item.lease, item.waiting.position());

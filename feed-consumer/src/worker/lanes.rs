@@ -320,6 +320,10 @@ impl Lanes {
     /// The next event that may have ended a worker, to be handled alone. It is in hand from now on.
     pub(super) fn take_suspect(&mut self, abort: &AbortHandle) -> Option<Portion> {
         self.set_aside();
+        // Only of the oldest was it looked whether it waits behind a parked event.
+        if !self.is_suspect_next() {
+            return None;
+        }
         let &(first, shard) = self.suspect.first()?;
         let abort = abort.clone();
         let (waiting, lease, number) = self.change_shard(shard, |lane| {

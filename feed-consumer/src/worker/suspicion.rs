@@ -8,11 +8,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use feed_protocol::Position;
 use futures_util::future::FusedFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::handling::Done;
@@ -25,6 +27,9 @@ use crate::schedule::failures::{Failures, chain};
 use crate::store::shards::Lease;
 use crate::store::suspects::{Suspects, Tried};
 use crate::store::{CursorStore, Subscription};
+
+/// A reader hears within this time of whatever another has read.
+const HEARD_OUT: Duration = Duration::from_secs(10);
 
 /// An event was in hand alone when workers ended.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +49,8 @@ pub(super) struct Suspicion {
     tried: Option<Tried>,
     /// The last event that was suspect and is done.
     last: Position,
+    /// When the shard was acquired.
+    since: Option<Instant>,
     /// The store holds it for suspect.
     is_stored: bool,
 }
@@ -52,7 +59,8 @@ impl Suspicion {
     pub(super) fn new(suspects: Suspects) -> Self {
         let events = usize::try_from(suspects.events).unwrap_or(usize::MAX);
         let tried = suspects.tried.filter(|_| events > 0);
-        Self { events, tried, is_stored: events > 0, ..Self::default() }
+        let since = Some(Instant::now());
+        Self { events, tried, is_stored: events > 0, since, ..Self::default() }
     }
 
     /// Whether the next event of the shard is to be handled alone.
@@ -105,6 +113,13 @@ impl Suspicion {
     pub(super) fn head_is_done(&mut self, position: Position) {
         self.heads.remove(&position);
         self.tried = self.tried.filter(|tried| tried.position != position);
+    }
+
+    /// Whether all that a former holder can have read must have been read since: what was tried was,
+    /// and the feed had time to say it again.
+    fn is_heard_out(&self, read_to: Position) -> bool {
+        self.tried.is_none_or(|tried| tried.position <= read_to)
+            && self.since.is_none_or(|since| since.elapsed() >= HEARD_OUT)
     }
 
     /// There are no more events that a former holder can have had in hand.
@@ -210,12 +225,14 @@ where
         flight: &mut FuturesUnordered<F>,
     ) -> Result<Next, ConsumerError> {
         let head = self.now.head;
+        let is_idle = self.feeding.through().is_some() && self.feeding.is_idle();
         // Nothing that the feed will yet say was in hand.
         let is_at_end = |lane: &Lane| {
             lane.in_hand.is_none()
                 && lane.suspicion.is_of_next()
                 && lane.len() == 0
                 && lane.read_to >= head
+                && (is_idle || lane.suspicion.is_heard_out(lane.read_to))
         };
         let at_end = self.lanes.iter().filter(|lane| is_at_end(lane)).map(|lane| lane.lease);
         for lease in at_end.collect::<Vec<_>>() {
