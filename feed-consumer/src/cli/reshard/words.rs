@@ -63,7 +63,9 @@ pub(super) fn under_way(whose: &str, step: Resharding) -> String {
 /// How far it is.
 pub(super) fn state(step: Resharding) -> String {
     match step {
+        Resharding::Drain { held: 0, .. } => "all are given back".to_owned(),
         Resharding::Drain { held, .. } => format!("{} held yet", are(held)),
+        Resharding::Reach { short: 0, .. } => "all are given back, and about to be cut".to_owned(),
         Resharding::Reach { barrier, short, .. } => {
             format!("{} not given back at position {barrier} yet", are(short))
         }
@@ -112,12 +114,14 @@ mod tests {
         for (step, says) in [
             (Resharding::Drain { to, held: 3 }, "3 shards are held yet"),
             (Resharding::Drain { to, held: 1 }, "1 shard is held yet"),
+            (Resharding::Drain { to, held: 0 }, "all are given back"),
+            (Resharding::Reach { to, barrier, short: 0 }, "about to be cut"),
             (
                 Resharding::Reach { to, barrier, short: 2 },
                 "2 shards are not given back at position 1200 yet",
             ),
         ] {
-            assert_eq!(state(step), says);
+            assert!(state(step).contains(says), "{}", state(step));
             let under_way = under_way("the group \"a\" in x", step);
             assert!(under_way.contains(says) && under_way.contains("reshard 16"), "{under_way}");
         }

@@ -1,6 +1,8 @@
 //! What a person has to know of workers and shards.
 
-use feed_consumer::{PausedShard, ReshardStatus, RestReason, ShardStatus, Status, WorkerStatus};
+use feed_consumer::{
+    PausedShard, ReshardStatus, RestReason, Retrying, ShardStatus, Status, WorkerStatus,
+};
 
 use super::time;
 use crate::cli::parked::plain;
@@ -31,19 +33,7 @@ pub(super) fn wrong(status: &Status) -> Vec<String> {
             let (count, error) = (times(failure.failures), &failure.error);
             lines.push(format!("{name} cannot read the feed: failed {count}, {next}: {error}"));
         }
-        let told = status.shards.iter().filter_map(|shard| shard.retrying.as_ref());
-        for retrying in told.filter(|it| worker.shards.contains(&it.shard)) {
-            let event =
-                retrying.id.as_ref().map_or("the event".to_owned(), |id| format!("event {id}"));
-            lines.push(format!(
-                "shard {} waits for {event} at position {}: failed {}, {}: {}",
-                retrying.shard,
-                retrying.position,
-                times(retrying.attempts),
-                next_try(retrying.next_try_seconds, worker),
-                retrying.error,
-            ));
-        }
+        lines.extend(retrying(status, worker));
         let untold = worker
             .report
             .retrying_in_all
@@ -53,6 +43,35 @@ pub(super) fn wrong(status: &Status) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The shards of a worker that wait for events that failed: of those that failed in one way, one in
+/// full.
+fn retrying(status: &Status, worker: &WorkerStatus) -> Vec<String> {
+    let mut ways: Vec<(&Retrying, Vec<u16>)> = Vec::new();
+    let told = status.shards.iter().filter_map(|shard| shard.retrying.as_ref());
+    for retrying in told.filter(|it| worker.shards.contains(&it.shard)) {
+        match ways.iter_mut().find(|(known, _)| known.error == retrying.error) {
+            Some((_, others)) => others.push(retrying.shard),
+            None => ways.push((retrying, Vec::new())),
+        }
+    }
+    let line = |(retrying, others): (&Retrying, Vec<u16>)| {
+        let event = retrying.id.as_ref().map_or("the event".to_owned(), |id| format!("event {id}"));
+        let too = match &others[..] {
+            [] => String::new(),
+            others => format!("; so it is with {}", named(others)),
+        };
+        format!(
+            "shard {} waits for {event} at position {}: failed {}, {}: {}{too}",
+            retrying.shard,
+            retrying.position,
+            times(retrying.attempts),
+            next_try(retrying.next_try_seconds, worker),
+            retrying.error,
+        )
+    };
+    ways.into_iter().map(line).collect()
 }
 
 /// What is not as usual, and may be as wanted.
@@ -68,6 +87,7 @@ pub(super) fn worth_a_look(status: &Status) -> Vec<String> {
 fn reshard(status: &Status, reshard: ReshardStatus) -> String {
     let ReshardStatus { to, barrier, to_go, .. } = reshard;
     let how_far = match barrier {
+        _ if to_go == 0 => "all are given back".to_owned(),
         None => format!("{} held yet", are(to_go)),
         Some(barrier) => format!("{} not given back at position {barrier} yet", are(to_go)),
     };
