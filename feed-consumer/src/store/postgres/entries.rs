@@ -22,11 +22,13 @@ pub(super) async fn gathers(
     subscription: &Subscription,
     lease: Lease,
 ) -> Result<Option<i64>, sqlx::Error> {
+    // The shard before the subscription, as everybody locks them.
+    let holds = holder(connection, subscription, lease).await?;
     let found: Option<i64> = about(include_str!("sql/entries_head.sql"), subscription)
         .try_map(|row| row.try_get(0))
-        .fetch_optional(&mut *connection)
+        .fetch_optional(connection)
         .await?;
-    Ok(holder(connection, subscription, lease).await?.and(found))
+    Ok(holds.and(found))
 }
 
 /// Adds what a document brought, within a transaction. Returns how many entries were found in all;
