@@ -47,7 +47,6 @@ async fn until_all_print(
 }
 
 #[tokio::test]
-#[ignore = "until workers share a subscription"]
 async fn programs_with_the_same_command_share_the_events_and_lose_none_when_one_is_killed() {
     let _alone = crate::ALONE.lock().await;
     let server = ServerProcess::start().await;
