@@ -7,6 +7,7 @@
 //!
 //! # Layout
 //!
+//! - [`task`]: what it works on, and how
 //! - [`lane`]: what it has of one shard
 //! - [`lanes`]: all shards, and whose turn it is
 //! - [`feeding`]: who reads for which shard
@@ -50,10 +51,10 @@ mod shelf;
 mod shutdown;
 mod storing;
 mod suspicion;
+mod task;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::{FusedFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -69,14 +70,12 @@ use self::repairing::Repairing;
 use self::report::Reporting;
 use self::storing::Storing;
 use self::suspicion::Hall;
-use crate::cursor::Window;
 use crate::handler::Work;
 use crate::handler::once::Noting;
-use crate::handler::repair::Repair;
 use crate::lease::Leases;
 use crate::reading::feed::FeedNews;
-use crate::reading::{News, Pace, ReadingEnded, Sources};
-use crate::schedule::failures::{Failures, Patience};
+use crate::reading::{News, ReadingEnded};
+use crate::schedule::failures::Failures;
 use crate::shard::ShardCount;
 use crate::store::{CursorStore, Subscription};
 
@@ -88,53 +87,13 @@ pub use progress::{Ended, Progress, Summary};
 pub(crate) use report::seconds;
 pub use report::{ReadingFailure, RestReason, Resting, Retrying, WorkerReport};
 pub(crate) use shutdown::Shutdown;
+pub(crate) use task::{Manner, Task};
 
 /// What a worker hears of a reader.
 pub(crate) type NewsReceiver = mpsc::Receiver<Result<News<FeedNews>, ReadingEnded>>;
 
 /// How many portions are begun before the worker looks at anything else.
 const BURST: usize = 256;
-
-/// How a worker goes about it.
-#[derive(Debug, Clone)]
-pub(crate) struct Manner {
-    /// How many events are handled together.
-    pub(crate) batching: Batching,
-    /// How many portions are in hand at a time.
-    pub(crate) concurrency: usize,
-    /// How much may be done beyond a cursor.
-    pub(crate) window: Window,
-    /// How an event is tried again that was not handled.
-    pub(crate) retry: Patience,
-    /// How long a handling may take.
-    pub(crate) deadline: Option<Duration>,
-    /// What becomes of an event after its last try.
-    pub(crate) on_exhausted: OnExhausted,
-    /// After how long a parked event is taken up again, one after the other.
-    pub(crate) parked_retries: Arc<[Duration]>,
-    /// How many events of a shard may wait behind parked ones; when more would, it pauses.
-    pub(crate) most_behind: u64,
-    /// After how many attempts that ended the worker an event is set aside.
-    pub(crate) deadly_after: u32,
-    /// What may mend parked events.
-    pub(crate) repair: Option<Repair>,
-    /// How failures of the database are met.
-    pub(crate) patience: Patience,
-}
-
-/// What a worker works on.
-#[derive(Debug)]
-pub(crate) struct Task {
-    pub(crate) store: Arc<dyn CursorStore>,
-    pub(crate) subscription: Subscription,
-    pub(crate) shards: ShardCount,
-    pub(crate) leases: Leases,
-    pub(crate) sources: Sources,
-    pub(crate) pace: Pace,
-    /// Where the subscription stands, where the feed ended when it was opened, and what this run
-    /// has done before.
-    pub(crate) now: Progress,
-}
 
 /// Handles the events of one subscription.
 #[derive(Debug)]
@@ -328,7 +287,7 @@ where
             self.tell();
             let (batch, rest) = (self.batch_deadline(), self.lanes.rest_ends());
             let is_free = flight.len() < self.manner.concurrency;
-            let revival = self.revival_due().filter(|_| is_free);
+            let revival = self.revival_due().filter(|_| is_free && !self.waits_to_be_alone(flight));
             tokio::select! {
                 biased;
                 () = self.shutdown.begins() => return Ok(Ended::Shutdown),
@@ -376,7 +335,13 @@ where
         // What is parked may wait for long; those that waited behind it are due at once.
         let is_reviving = self.revival_due().is_some_and(|due| due <= Instant::now());
         let is_all_done = is_at_rest && !is_reviving && self.lanes.waiting() == 0;
-        if is_all_done && let Some(ended) = self.reading_ended.take() {
+        // What a shard that pauses waits for may never come, and nothing is read meanwhile.
+        let is_going_on = self.lanes.iter().any(|lane| lane.len() > 0 && !lane.pauses());
+        if is_at_rest
+            && !is_reviving
+            && !is_going_on
+            && let Some(ended) = self.reading_ended.take()
+        {
             return Err(ended.into());
         }
         if is_all_done && self.until_idle && !self.waits_for_repair() && self.is_group_idle() {

@@ -118,8 +118,6 @@ pub enum Failed {
     Commit(StoreError),
     /// Other workers have these shards now. Nothing was committed.
     Fenced(Vec<ShardNumber>),
-    /// It was not begun: workers that had it in hand alone have ended so often before it was done.
-    Deadly(u32),
 }
 
 impl From<HandlerError> for Failed {

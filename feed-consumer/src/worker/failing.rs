@@ -12,9 +12,11 @@ use super::handling::Done;
 use super::lanes::{Item, Portion};
 use super::outage::{Outage, Verdict};
 use super::parking::{OnExhausted, Retries};
+use super::storing::meanwhile;
 use super::suspicion::Deadly;
 use super::{ConsumerError, Ended, Next, Worker};
 use crate::handler::{HandlerError, Kind, Work};
+use crate::schedule::failures::chain;
 use crate::shard::ShardNumber;
 use crate::store::shards::Lease;
 
@@ -122,6 +124,13 @@ where
         self.lanes.put_back(portion);
         let error = HandlerError::permanent(Deadly(attempts));
         if self.manner.on_exhausted == OnExhausted::Stop {
+            // Whoever starts it again has mended the handler, and has it tried.
+            let (store, subscription) = (Arc::clone(&self.store), self.subscription.clone());
+            let leases = [lease];
+            let forgetting = store.clear_suspects(&subscription, &leases);
+            if let Err(error) = meanwhile(flight, &mut self.finished, forgetting).await {
+                warn!("the event will not be tried at the next start either: {}", chain(&error));
+            }
             return Err(stopped(&recorded, attempts, error));
         }
         self.park(flight, lease, recorded, attempts, &error, Retries::ByPeople).await

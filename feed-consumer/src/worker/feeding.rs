@@ -128,6 +128,8 @@ impl Feeding {
             self.behind.clear();
             return;
         }
+        // One that nobody hears any more, since what it read for has no room, is not gone back to.
+        self.behind.retain(|feed| lanes.iter().any(|lane| lane.fed_by == FedBy::Feed(feed.id)));
         let unfed = |lane: &&Lane| {
             lane.fed_by == FedBy::Nobody && !lane.is_leaving && !lane.is_read_to_limit()
         };

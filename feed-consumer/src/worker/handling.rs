@@ -1,10 +1,11 @@
 //! Events are taken in hand, and what becomes of them.
 
 use std::error::Error;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use feed_protocol::Position;
-use futures_util::future::{AbortHandle, AbortRegistration, Abortable, FusedFuture};
+use futures_util::future::{AbortHandle, AbortRegistration, Abortable, FusedFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 use tracing::warn;
@@ -44,6 +45,8 @@ pub(super) enum Done {
         moves: Vec<Move>,
         result: Option<Result<(), Failed>>,
     },
+    /// Of an event that was not begun: workers that had it in hand alone have ended so often.
+    Deadly { portion: Portion, attempts: u32 },
     /// Of an event that was parked, or waited behind one.
     Revival { lease: Lease, position: Position, revived: Option<Revived> },
 }
@@ -73,13 +76,28 @@ pub(super) async fn carry_out<W: Work>(
     }
 }
 
-/// Tries once, beside what else is in hand in this process, or alone and counted.
+/// A handler has panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("the handler panicked: {0}")]
+struct Panicked(String);
+
+/// Tries once, beside what else is in hand in this process, or alone and counted. A panic is a
+/// failure of the event for good, and ends nothing else.
 pub(super) async fn attempt_in(
     hall: Hall,
     alone: Option<Alone>,
     attempt: impl Future<Output = Result<(), Failed>>,
 ) -> Result<(), Failed> {
     let _admission = hall.enter(alone.is_some()).await;
+    let attempt = async {
+        let caught = AssertUnwindSafe(attempt).catch_unwind().await;
+        caught.unwrap_or_else(|panic| {
+            let said = panic.downcast_ref::<&str>().map(ToString::to_string);
+            let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
+            let said = said.unwrap_or_else(|| "it does not say why".to_owned());
+            Err(HandlerError::permanent(Panicked(said)).into())
+        })
+    };
     match alone {
         Some(alone) => alone.attempt(attempt).await,
         None => attempt.await,
@@ -130,6 +148,13 @@ where
         Some(Some(self.begin(portion, events, None, registration)))
     }
 
+    /// Whether nothing can be begun before what is in hand has come to its end.
+    pub(super) fn waits_to_be_alone<F>(&self, flight: &FuturesUnordered<F>) -> bool {
+        let is_suspect_next =
+            || self.lanes.is_suspect_next() || self.due_head().is_some_and(|head| head.is_suspect);
+        !flight.is_empty() && (self.is_alone_in_hand || is_suspect_next())
+    }
+
     /// Takes in hand what may have ended a worker, and nothing beside it.
     fn start_suspect(&mut self, head: Option<DueHead>) -> Option<Option<Started>> {
         if let Some(head) = head.filter(|head| head.is_suspect) {
@@ -154,8 +179,7 @@ where
         }
         let attempts = self.lanes.held(lease).map_or(0, |lane| lane.suspicion.attempts(position));
         if attempts >= self.manner.deadly_after {
-            let result = Some(Err(Failed::Deadly(attempts)));
-            self.finished.push_back(Done::Portion { portion, moves: Vec::new(), result });
+            self.finished.push_back(Done::Deadly { portion, attempts });
             return Some(None);
         }
         let alone = self.alone(lease, position);
@@ -195,6 +219,9 @@ where
     ) -> Result<Next, ConsumerError> {
         let (portion, moves, result) = match done {
             Done::Portion { portion, moves, result } => (portion, moves, result),
+            Done::Deadly { portion, attempts } => {
+                return self.exhausted_deadly(flight, portion, attempts).await;
+            }
             Done::Revival { lease, position, revived } => {
                 return self.finish_revival(flight, lease, position, revived).await;
             }
@@ -204,9 +231,6 @@ where
             // One of its shards is another worker's now, and the rest is handled again.
             None => self.lanes.put_back(portion),
             Some(Err(Failed::Handler(error))) => return self.failed(flight, portion, error).await,
-            Some(Err(Failed::Deadly(attempts))) => {
-                return self.exhausted_deadly(flight, portion, attempts).await;
-            }
             Some(Err(Failed::Fenced(shards))) => {
                 self.lost(&shards);
                 self.lanes.put_back(portion);

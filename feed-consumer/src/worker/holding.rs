@@ -8,6 +8,7 @@ use tracing::warn;
 
 use super::handling::Done;
 use super::lane::{Bounds, Lane};
+use super::parking::Shelves;
 use super::{ConsumerError, Next, Worker};
 use crate::handler::Work;
 use crate::lease::LeaseNews;
@@ -35,7 +36,7 @@ where
                 self.unheard.clear();
                 self.reporting.acquired();
                 // Before any event is handled that may have to wait behind a parked one.
-                let mut next = self.load_shelves(flight, &leases).await?;
+                let mut next = self.load_shelves(flight, &leases, Shelves::OfAcquired).await?;
                 if next == Next::GoOn {
                     // And before one is taken up again that a person has discarded meanwhile.
                     next = self.hear_requests(flight).await?;

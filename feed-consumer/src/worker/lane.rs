@@ -135,6 +135,11 @@ impl Lane {
         self.singly > 0 || self.failures.count() > 0 || self.outage.is_some()
     }
 
+    /// Whether it stands still until something else changes than its own events.
+    pub(super) fn pauses(&self) -> bool {
+        self.is_paused || self.outage.is_some() || self.is_held_up()
+    }
+
     /// Whether too much waits behind parked events for the next one to wait there, too.
     pub(super) fn is_held_up(&self) -> bool {
         let is_behind = |it: &Waiting| self.shelf.holds_back(&it.recorded).is_some();

@@ -49,6 +49,15 @@ pub(super) enum Retries {
     ByPeople,
 }
 
+/// Of which shards it is learned what is parked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shelves {
+    /// Of shards that another worker may have had.
+    OfAcquired,
+    /// Of shards that are held.
+    OfHeld,
+}
+
 /// Text that says of no end of an event that keeps failing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is nothing that can become of an event: use 'park' or 'stop'")]
@@ -100,7 +109,7 @@ where
             }
             Some(Revived::Unknown(reason)) => {
                 warn!(%position, "a parked event could not be taken up: {reason}");
-                let next = self.load_shelves(flight, &[lease]).await;
+                let next = self.load_shelves(flight, &[lease], Shelves::OfHeld).await;
                 self.lanes.change(lease, |lane| lane.shelf.set_due(position, Some(LATER)));
                 next
             }
@@ -109,10 +118,7 @@ where
                 Ok(Next::GoOn)
             }
         };
-        self.lanes.change(lease, |lane| {
-            lane.in_hand = None;
-            lane.suspicion.head_is_done(position);
-        });
+        self.lanes.change(lease, |lane| lane.in_hand = None);
         next
     }
 
@@ -131,7 +137,10 @@ where
             match meanwhile(flight, &mut self.finished, resolving).await {
                 Ok(Some(resolved)) => {
                     info!(%position, next = ?resolved.next.map(Position::get), "a parked event is resolved");
-                    self.lanes.change(lease, |lane| lane.shelf.resolve(position, resolved.next));
+                    self.lanes.change(lease, |lane| {
+                        lane.suspicion.head_is_done(position);
+                        lane.shelf.resolve(position, resolved.next);
+                    });
                     return Ok(Next::GoOn);
                 }
                 Ok(None) => {
@@ -253,7 +262,10 @@ where
                 }
             }
         }
-        self.lanes.change(lease, |lane| lane.shelf.set_due(position, retry_after));
+        self.lanes.change(lease, |lane| {
+            lane.suspicion.head_is_done(position);
+            lane.shelf.set_due(position, retry_after);
+        });
         self.have_repaired(position, next.into());
         Ok(Next::GoOn)
     }
@@ -271,6 +283,7 @@ where
         &mut self,
         flight: &mut FuturesUnordered<F>,
         leases: &[Lease],
+        looking_at: Shelves,
     ) -> Result<Next, ConsumerError> {
         let shards: Vec<_> = leases.iter().map(|it| it.shard).collect();
         let (store, subscription) = (Arc::clone(&self.store), self.subscription.clone());
@@ -289,13 +302,17 @@ where
         };
         for lease in leases {
             let mine = heads.iter().filter(|head| head.shard == lease.shard).cloned();
-            self.lanes.change(*lease, |lane| {
-                lane.shelf.load(mine);
-                lane.suspicion.add_heads(lane.shelf.heads_with_due().collect::<Vec<_>>());
-            });
+            self.lanes.change(*lease, |lane| lane.shelf.load(mine));
         }
-        for head in heads.iter().filter(|head| head.is_parked) {
-            self.have_repaired(head.position, Occasion::Found);
+        if looking_at == Shelves::OfAcquired {
+            for lease in leases {
+                self.lanes.change(*lease, |lane| {
+                    lane.suspicion.add_heads(lane.shelf.heads_due().collect::<Vec<_>>());
+                });
+            }
+            for head in heads.iter().filter(|head| head.is_parked) {
+                self.have_repaired(head.position, Occasion::Found);
+            }
         }
         Ok(Next::GoOn)
     }

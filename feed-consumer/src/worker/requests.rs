@@ -17,6 +17,14 @@ use crate::schedule::failures::chain;
 use crate::store::parking::{Answer, ParkAction, ParkRequest, Resolution};
 use crate::store::shards::Lease;
 
+/// What became of a request.
+enum Heard {
+    /// It is answered, and so the work goes on or ends.
+    Answered(Next),
+    /// It is looked at again at the next beat.
+    Later,
+}
+
 impl<W, S> Worker<'_, W, S>
 where
     W: Work,
@@ -44,19 +52,26 @@ where
                 return Ok(Next::GoOn);
             }
         };
-        if let Some((repairing, answered)) = self.repairing.as_mut().zip(answered) {
-            repairing.heard(answered);
-        }
+        let mut are_all_answered = true;
         for request in requests {
             let has = |lane: &&Lane| lane.shelf.has(request.position);
             let lane = self.lanes.iter().filter(|lane| leases.contains(&lane.lease)).find(has);
             let Some(lane) = lane else { continue };
             // One that is being handled just now is answered when that has ended.
-            if lane.in_hand.is_none()
-                && let end @ Next::End(_) = self.hear_request(flight, lane.lease, request).await?
-            {
-                return Ok(end);
+            if lane.in_hand.is_some() {
+                are_all_answered = false;
+                continue;
             }
+            match self.hear_request(flight, lane.lease, request).await? {
+                Heard::Answered(Next::GoOn) => {}
+                Heard::Answered(end @ Next::End(_)) => return Ok(end),
+                Heard::Later => are_all_answered = false,
+            }
+        }
+        if are_all_answered
+            && let Some((repairing, answered)) = self.repairing.as_mut().zip(answered)
+        {
+            repairing.heard(answered);
         }
         Ok(Next::GoOn)
     }
@@ -66,11 +81,11 @@ where
         flight: &mut FuturesUnordered<F>,
         lease: Lease,
         request: ParkRequest,
-    ) -> Result<Next, ConsumerError> {
+    ) -> Result<Heard, ConsumerError> {
         let ParkRequest { id, position, action, who } = request;
         // Whatever waits behind it has to be known to the store before it is resolved.
         if let end @ Next::End(_) = self.store(flight).await? {
-            return Ok(end);
+            return Ok(Heard::Answered(end));
         }
         let (store, subscription) = (Arc::clone(&self.store), self.subscription.clone());
         let subject = self.lanes.held(lease).and_then(|lane| lane.shelf.subject(position));
@@ -84,28 +99,29 @@ where
         };
         let answering = store.answer(&subscription, lease, id, &answer);
         match meanwhile(flight, &mut self.finished, answering).await {
-            Ok(true) if answer != Answer::Taken => return Ok(Next::GoOn),
+            Ok(true) if answer != Answer::Taken => return Ok(Heard::Answered(Next::GoOn)),
             Ok(true) => {}
             Ok(false) => {
                 self.lost(&[lease.shard]);
-                return Ok(Next::GoOn);
+                return Ok(Heard::Later);
             }
             Err(error) => {
                 warn!("a request about a parked event could not be answered: {}", chain(&error));
-                return Ok(Next::GoOn);
+                return Ok(Heard::Later);
             }
         }
-        match action {
+        let next = match action {
             ParkAction::Retry | ParkAction::Edit(_) => {
                 info!(%position, who, "a parked event is taken up, as was asked");
                 self.lanes.change(lease, |lane| lane.shelf.set_due(position, Some(Duration::ZERO)));
-                Ok(Next::GoOn)
+                Next::GoOn
             }
             ParkAction::Discard { reason } => {
                 info!(%position, who, reason, "a parked event is discarded, as was asked");
                 let resolution = Resolution::Discarded { who, reason };
-                self.resolve(flight, lease, position, resolution).await
+                self.resolve(flight, lease, position, resolution).await?
             }
-        }
+        };
+        Ok(Heard::Answered(next))
     }
 }

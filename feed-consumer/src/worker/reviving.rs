@@ -113,10 +113,6 @@ pub(super) async fn revive<W: Work>(
             Err(Failed::Handler(error)) => {
                 Revived::Failed { recorded, retries, error, next: Retries::Scheduled }
             }
-            Err(Failed::Deadly(attempts)) => {
-                let error = HandlerError::permanent(Deadly(attempts));
-                Revived::Failed { recorded, retries, error, next: Retries::ByPeople }
-            }
             Err(Failed::Begin(error) | Failed::Commit(error)) => Revived::Unknown(chain(&error)),
             Err(Failed::Fenced(_)) => Revived::Fenced,
         }

@@ -46,9 +46,11 @@ impl Shelf {
         self.behind >= self.most
     }
 
-    /// The heads that are taken up again by themselves.
-    pub(super) fn heads_with_due(&self) -> impl Iterator<Item = Position> {
-        self.heads.iter().filter(|(_, head)| head.due.is_some()).map(|(position, _)| *position)
+    /// The heads that are to be taken up now.
+    pub(super) fn heads_due(&self) -> impl Iterator<Item = Position> {
+        let now = Instant::now();
+        let is_due = move |head: &Head| head.due.is_some_and(|due| due <= now);
+        self.heads.iter().filter(move |(_, head)| is_due(head)).map(|(position, _)| *position)
     }
 
     /// One more event waits behind the head of its subject.

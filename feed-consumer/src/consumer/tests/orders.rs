@@ -23,7 +23,10 @@ fn builder(database: &Database, url: &str) -> ConsumerBuilder<()> {
         .lease(Duration::from_secs(2))
 }
 
-fn noting(builder: ConsumerBuilder<()>, handled: &Arc<Mutex<Vec<u64>>>) -> Consumer<impl Work> {
+fn noting(
+    builder: ConsumerBuilder<()>,
+    handled: &Arc<Mutex<Vec<u64>>>,
+) -> Consumer<impl Work + use<>> {
     let handled = Arc::clone(handled);
     let note = move |recorded: Arc<Recorded>, _: Context| {
         handled.lock().unwrap().push(recorded.position.get());
@@ -152,4 +155,86 @@ async fn another_number_of_shards_loses_doubles_and_reorders_nothing() {
         let (one, other, ()) = within(async { tokio::join!(one, other, asking) }).await;
         assert_eq!(one.unwrap().handled + other.unwrap().handled, 600);
     }
+}
+
+/// A subscription of which one shard is paused, the feed, and the events of that shard.
+async fn with_a_paused_shard(
+    database: &Database,
+    events: u64,
+) -> (Scripted, Arc<Mutex<Feed>>, Arc<dyn CursorStore>, Vec<u64>) {
+    let (server, feed) = serve(Feed::new(0)).await;
+    let none = noting(builder(database, &server.url(FEED)).until_idle(true), &Arc::default());
+    none.run(std::future::pending()).await.unwrap();
+    feed.lock().unwrap().publish_about(events, SUBJECTS);
+    let count = ShardCount::new(4).unwrap();
+    let of = |position: u64| {
+        let recorded = feed.lock().unwrap().recorded(position);
+        let event = &recorded.event;
+        count.shard_of(event.subject(), event.source(), event.id())
+    };
+    let shard = of(1);
+    let store = open(database).await;
+    let reason = PauseReason { who: "ann".into(), why: String::new() };
+    store.pause(&subscription(), &[shard], Some(&reason)).await.unwrap();
+    let paused = (1..=events).filter(|it| of(*it) == shard).collect();
+    (server, feed, store, paused)
+}
+
+#[tokio::test]
+async fn a_shard_that_lags_far_behind_catches_up_however_slow_its_handler_is() {
+    let database = sqlite().await;
+    let (server, feed, store, paused) = with_a_paused_shard(&database, 200).await;
+    // Several times as many as there is room for, all of one subject of the paused shard.
+    let subject = feed.lock().unwrap().recorded(paused[0]).event.subject().cloned();
+    feed.lock().unwrap().publish_of(1_000, subject.as_ref());
+    let handled: Arc<Mutex<Vec<u64>>> = Arc::default();
+    let is_lagging = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let consumer = {
+        let (handled, is_lagging) = (Arc::clone(&handled), Arc::clone(&is_lagging));
+        let handle = move |recorded: Arc<Recorded>, _: Context| {
+            let (handled, is_lagging) = (Arc::clone(&handled), Arc::clone(&is_lagging));
+            async move {
+                if is_lagging.load(std::sync::atomic::Ordering::Relaxed) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                handled.lock().unwrap().push(recorded.position.get());
+                Ok(())
+            }
+        };
+        builder(&database, &server.url(FEED)).on_any(handle).build().unwrap()
+    };
+    let mut progress = consumer.progress();
+    let (all, ended) = tokio::sync::oneshot::channel::<()>();
+    let asking = async {
+        let others = 200 - u64::try_from(paused.len()).unwrap();
+        progress.wait_for(|it| it.handled >= others).await.unwrap();
+        is_lagging.store(true, std::sync::atomic::Ordering::Relaxed);
+        store.pause(&subscription(), &[], None).await.unwrap();
+        progress.wait_for(|it| it.handled >= 1_200).await.unwrap();
+        drop(all);
+    };
+    let run = consumer.run(async { ended.await.unwrap_or_default() });
+    let (ended, ()) = within(async { tokio::join!(run, asking) }).await;
+    ended.unwrap();
+    assert_eq!(handled.lock().unwrap().len(), 1_200);
+    let mut all = handled.lock().unwrap().clone();
+    all.retain(|position| *position > 200 || paused.contains(position));
+    assert!(all.is_sorted(), "the shard's events are in order");
+}
+
+#[tokio::test]
+async fn a_feed_that_cannot_be_read_any_more_is_told_though_a_shard_is_paused() {
+    let database = sqlite().await;
+    let (server, feed, _store, paused) = with_a_paused_shard(&database, 200).await;
+    let consumer = noting(builder(&database, &server.url(FEED)), &Arc::default());
+    let mut progress = consumer.progress();
+    let replacing = async {
+        let others = 200 - u64::try_from(paused.len()).unwrap();
+        progress.wait_for(|it| it.handled >= others).await.unwrap();
+        let mut feed = feed.lock().unwrap();
+        feed.incarnation = "another".parse().unwrap();
+    };
+    let run = consumer.run(std::future::pending());
+    let (ended, ()) = within(async { tokio::join!(run, replacing) }).await;
+    assert!(matches!(ended, Err(ConsumerError::Discontinuity(_))), "{ended:?}");
 }

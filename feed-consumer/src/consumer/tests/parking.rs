@@ -237,3 +237,26 @@ async fn a_parked_event_and_those_behind_it_are_in_a_table_of_postgresql_once() 
     let ledger = Ledger::<Postgres>::create(&database).await;
     in_transactions(database, ledger).await;
 }
+
+#[tokio::test]
+async fn a_handler_that_panics_has_failed_with_that_event_alone() {
+    for database in [sqlite().await, postgres().await] {
+        let server = feed().await;
+        let handled: Arc<Mutex<Vec<u64>>> = Arc::default();
+        let noted = Arc::clone(&handled);
+        let consumer = builder(&database, &server.url(FEED), &[])
+            .on_any(async move |recorded, _| {
+                let position = recorded.position.get();
+                assert!(position != FAILING, "no such customer");
+                noted.lock().unwrap().push(position);
+                Ok(())
+            })
+            .build()
+            .unwrap();
+        run_until(consumer, EVENTS - 1 - BEHIND).await;
+        let [head] = heads(&database).await.try_into().unwrap();
+        assert_eq!((head.position, head.followers), (at(FAILING), BEHIND));
+        let behind: Vec<u64> = (0..=BEHIND).map(|it| FAILING + it * SUBJECTS).collect();
+        assert_whole(&handled.lock().unwrap(), &behind);
+    }
+}

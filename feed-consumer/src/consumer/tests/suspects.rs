@@ -214,6 +214,26 @@ async fn an_attempt_that_failed_as_others_do_is_not_counted() {
     }
 }
 
+#[tokio::test]
+async fn a_subscription_that_stops_before_a_deadly_event_tries_it_at_the_next_start() {
+    for database in [sqlite().await, postgres().await] {
+        let (server, leases) = left_behind(&database).await;
+        let deadly = 4;
+        let lease = *leases.iter().find(|it| it.lease_is(shard(deadly))).unwrap();
+        let store = open(&database).await;
+        for _ in 1..=3 {
+            store.begin_alone(&subscription(), lease, at(deadly)).await.unwrap();
+        }
+        let consumer = || {
+            let builder = builder(&database, &server.url(FEED)).on_exhausted(OnExhausted::Stop);
+            builder.on_any(async |_, _| Ok(())).build().unwrap()
+        };
+        let error = consumer().run(std::future::pending()).await.unwrap_err();
+        assert!(matches!(error, ConsumerError::Handler { position, .. } if position == at(deadly)));
+        consumer().run(std::future::pending()).await.unwrap();
+    }
+}
+
 trait IsOf {
     fn lease_is(&self, shard: u16) -> bool;
 }

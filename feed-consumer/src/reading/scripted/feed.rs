@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use feed_protocol::document::Document;
-use feed_protocol::event::EventParts;
+use feed_protocol::event::{EventParts, Subject};
 use feed_protocol::header::{FEED_CURSOR, FEED_RANGE};
 use feed_protocol::link::{Addresses, Link, Relation};
 use feed_protocol::{
@@ -47,14 +47,23 @@ impl Feed {
     pub(crate) fn publish_about(&mut self, count: u64, subjects: u64) {
         for _ in 0..count {
             let number = self.events.len() as u64 + 1;
+            let subject = number.checked_rem(subjects);
+            let subject = subject.map(|it| format!("customer-{it}").parse().unwrap());
+            self.publish_of(1, subject.as_ref());
+        }
+    }
+
+    /// Adds events of one subject.
+    pub(crate) fn publish_of(&mut self, count: u64, subject: Option<&Subject>) {
+        for _ in 0..count {
+            let number = self.events.len() as u64 + 1;
             let event_type = if number.is_multiple_of(3) { "b" } else { "a" };
             let mut parts = EventParts::new(
                 number.to_string().parse().unwrap(),
                 "/shop".parse().unwrap(),
                 event_type.parse().unwrap(),
             );
-            let subject = number.checked_rem(subjects);
-            parts.subject = subject.map(|it| format!("customer-{it}").parse().unwrap());
+            parts.subject = subject.cloned();
             parts.data = Some(Bytes::from(format!("{{\"n\":{number}}}")));
             self.events.push(Recorded {
                 position: Position::new(number).unwrap(),
