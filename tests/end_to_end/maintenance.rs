@@ -120,7 +120,9 @@ async fn what_is_no_backup_is_refused_and_the_database_stays() {
     let database = server.database();
     let options = server.stopped().await;
     let none = folder.path().join("none.db");
-    restore(&none, &database, &["--yes"]).await.expect_refusal(2, &["none.db"]);
+    let ended = restore(&none, &database, &["--yes"]).await;
+    ended.expect_refusal(2, &["no backup", "none.db", "'feed-server backup' has written"]);
+    restore(&database, &database, &["--yes"]).await.expect_refusal(2, &["the database itself"]);
     let text = folder.path().join("text.db");
     std::fs::write(&text, "no database at all, but text of some length").unwrap();
     restore(&text, &database, &["--yes"]).await.expect_refusal(2, &["text.db"]);
@@ -129,6 +131,110 @@ async fn what_is_no_backup_is_refused_and_the_database_stays() {
     run(feed_server(&["backup", "x.db", "--database", "postgres://localhost/shop"]))
         .await
         .expect_refusal(2, &["pg_dump", "new-incarnation --all"]);
+}
+
+#[tokio::test]
+async fn of_several_backups_to_one_name_one_is_made_and_is_whole() {
+    let folder = tempdir().unwrap();
+    let (backup, copy) = (folder.path().join("monday.db"), folder.path().join("copy.db"));
+    let server = ServerProcess::start().await;
+    server.publish_orders(200).await;
+    let ended = futures_util::future::join_all((0..4).map(|_| back_up(&server, &backup))).await;
+    let made = ended.iter().filter(|it| it.status.code() == Some(0)).count();
+    assert_eq!(made, 1, "{ended:?}");
+    for refused in ended.into_iter().filter(|it| it.status.code() != Some(0)) {
+        refused.expect_refusal(2, &["exists already", "another file"]);
+    }
+    restore(&backup, &copy, &[]).await.expect_code(0);
+    let restored = ServerOptions::default().database(copy.to_str().unwrap()).start().await;
+    assert_eq!(by_tails(&restored, "orders").await.len(), 200);
+    restored.stop().await.expect_code(0);
+    let mut names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    names.retain(|it| !it.as_ref().unwrap().path().ends_with("copy.db"));
+    assert_eq!(names.len(), 1, "left over: {names:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_a_link_leads_to_is_replaced_and_the_link_stays() {
+    let folder = tempdir().unwrap();
+    let (backup, link) = (folder.path().join("monday.db"), folder.path().join("link.db"));
+    let server = ServerProcess::start().await;
+    server.publish_orders(2).await;
+    back_up(&server, &backup).await.expect_code(0);
+    server.publish_one("orders", &order(3)).await.expect(201);
+    std::os::unix::fs::symlink(server.database(), &link).unwrap();
+    let options = server.stopped().await;
+    restore(&backup, &link, &["--yes"]).await.expect_code(0);
+    assert!(link.is_symlink());
+    let server = options.start().await;
+    assert_eq!(by_tails(&server, "orders").await.len(), 2);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_backup_may_be_read_by_no_more_people_and_a_restored_database_by_the_same() {
+    use std::fs::{Permissions, metadata, set_permissions};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+
+    let folder = tempdir().unwrap();
+    let (backup, copy) = (folder.path().join("monday.db"), folder.path().join("copy.db"));
+    let server = ServerProcess::start().await;
+    let database = server.database();
+    let mode = |path: &Path| metadata(path).unwrap().mode() & 0o7777;
+    set_permissions(&database, Permissions::from_mode(0o600)).unwrap();
+    back_up(&server, &backup).await.expect_code(0);
+    assert_eq!(mode(&backup), 0o600);
+    let _options = server.stopped().await;
+    restore(&backup, &copy, &[]).await.expect_code(0);
+    assert_eq!(mode(&copy), 0o600);
+    set_permissions(&database, Permissions::from_mode(0o660)).unwrap();
+    // Only root may give files away.
+    let _ = chown(&database, Some(65_534), Some(65_534));
+    let owner = |path: &Path| (metadata(path).unwrap().uid(), metadata(path).unwrap().gid());
+    let before = owner(&database);
+    restore(&backup, &database, &["--yes"]).await.expect_code(0);
+    assert_eq!((mode(&database), owner(&database)), (0o660, before));
+}
+
+#[tokio::test]
+async fn nothing_is_replaced_of_which_it_is_not_known_whether_it_is_used() {
+    let folder = tempdir().unwrap();
+    let backup = folder.path().join("monday.db");
+    let server = ServerProcess::start().await;
+    server.publish_orders(2).await;
+    back_up(&server, &backup).await.expect_code(0);
+    server.publish_one("orders", &order(3)).await.expect(201);
+    let database = server.database();
+    // Its log, with all three events, is left; and cannot be opened.
+    let options = server.kill().await;
+    let shared = database.with_extension("db-shm");
+    std::fs::remove_file(&shared).unwrap();
+    std::fs::create_dir(&shared).unwrap();
+    restore(&backup, &database, &["--yes"]).await.expect_refusal(2, &[database.to_str().unwrap()]);
+    std::fs::remove_dir(&shared).unwrap();
+    let server = options.start().await;
+    assert_eq!(by_tails(&server, "orders").await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_database_that_is_none_any_more_is_replaced_with_its_logs() {
+    let folder = tempdir().unwrap();
+    let backup = folder.path().join("monday.db");
+    let server = ServerProcess::start().await;
+    server.publish_orders(2).await;
+    back_up(&server, &backup).await.expect_code(0);
+    server.publish_one("orders", &order(3)).await.expect(201);
+    let database = server.database();
+    let options = server.kill().await;
+    std::fs::write(&database, "no database any more, but text of some length".repeat(100)).unwrap();
+    std::fs::write(database.with_extension("db-journal"), "of it too").unwrap();
+    restore(&backup, &database, &["--yes"]).await.expect_code(0);
+    for ending in ["db-wal", "db-shm", "db-journal"] {
+        assert!(!database.with_extension(ending).exists(), "{ending}");
+    }
+    let server = options.start().await;
+    assert_eq!(by_tails(&server, "orders").await.len(), 2);
 }
 
 #[tokio::test]

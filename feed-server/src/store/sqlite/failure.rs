@@ -13,8 +13,11 @@ pub(super) mod code {
     pub(in crate::store::sqlite) const BUSY: i32 = 5;
     pub(in crate::store::sqlite) const LOCKED: i32 = 6;
     pub(in crate::store::sqlite) const READONLY: i32 = 8;
+    /// With its extension: another file has the name of the one that is open.
+    pub(in crate::store::sqlite) const READONLY_DBMOVED: i32 = 1032;
     pub(in crate::store::sqlite) const INTERRUPT: i32 = 9;
     pub(in crate::store::sqlite) const IOERR: i32 = 10;
+    pub(in crate::store::sqlite) const CORRUPT: i32 = 11;
     pub(in crate::store::sqlite) const FULL: i32 = 13;
     pub(in crate::store::sqlite) const CANTOPEN: i32 = 14;
     pub(in crate::store::sqlite) const NOTADB: i32 = 26;

@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
 use tokio::time::Instant;
 
 use super::SqliteOptions;
-use super::failure::{code, primary_code};
+use super::failure::{code, extended_code, primary_code};
 use crate::store::StoreError;
 
 /// How long to wait before asking again for what SQLite itself does not wait for.
@@ -46,8 +46,40 @@ fn common(options: &SqliteOptions) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// A connection that writes, with every promise of durability checked.
+/// A connection that writes, with every promise of durability checked, to the file that has the name:
+/// it may have been replaced while this waited for it. What is open is replaced by nobody.
 pub(super) async fn connect_writer(
+    options: &SqliteOptions,
+    create: bool,
+) -> Result<SqliteConnection, sqlx::Error> {
+    loop {
+        let before = identity(&options.path);
+        let connected = connect_once(options, create).await;
+        let replaced = match &connected {
+            Ok(_) => before.is_some() && before != identity(&options.path),
+            Err(error) => extended_code(error) == Some(code::READONLY_DBMOVED),
+        };
+        if !replaced {
+            return connected;
+        }
+    }
+}
+
+/// What tells a file from another one of its name, where the system has such a thing.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
+async fn connect_once(
     options: &SqliteOptions,
     create: bool,
 ) -> Result<SqliteConnection, sqlx::Error> {

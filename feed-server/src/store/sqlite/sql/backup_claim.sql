@@ -1,0 +1,2 @@
+-- backup_claim: keeps everybody else from reading and writing, while the file has no log
+BEGIN EXCLUSIVE

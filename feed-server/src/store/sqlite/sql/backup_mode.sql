@@ -1,0 +1,2 @@
+-- backup_mode: "delete" where a file has no log
+PRAGMA journal_mode
