@@ -14,6 +14,11 @@ pub(crate) enum Fault {
     /// The database says so itself.
     #[error("the database is damaged: {0}")]
     Damage(String),
+    /// A feed has no head.
+    #[error(
+        "feed {0}: it has no row in feed_heads, without which nobody can read or publish to it"
+    )]
+    Headless(String),
     /// A feed is not what it should be.
     #[error("feed {feed}, position {position}: {reason}")]
     Feed {
@@ -44,6 +49,7 @@ pub(crate) struct Verified {
 ///
 /// - Tables, rows and indexes are undamaged, as far as the database can tell: SQLite of all of them,
 ///   PostgreSQL by none of its own means.
+/// - Each feed has a head.
 /// - Each position up to the head has an event that is one, and none beyond the head has.
 /// - Times never run backwards, and the head's is that of the newest event.
 /// - The first and the last event of each page are found by source and id.
@@ -59,6 +65,9 @@ pub(crate) async fn verify(
 ) -> Result<Vec<Verified>, Fault> {
     if let Some(damage) = store.damage().await? {
         return Err(Fault::Damage(damage));
+    }
+    if let Some(feed) = store.feed_without_head().await? {
+        return Err(Fault::Headless(feed));
     }
     let mut verified = Vec::new();
     for (feed, head) in store.feeds().await? {

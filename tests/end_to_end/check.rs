@@ -81,6 +81,23 @@ async fn a_lost_event_is_named_on_postgresql() {
 }
 
 #[tokio::test]
+async fn a_feed_without_a_head_is_named_on_postgresql() {
+    let database = Database::create().await;
+    let server = ServerOptions::default().page_size(2).on(&database).start().await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(
+        "DELETE FROM feed_heads
+         WHERE feed = (SELECT key FROM feed_feeds WHERE name = 'customers')",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    let ended = check(&server, &[]).await.expect_code(1);
+    assert!(ended.stderr.contains("feed customers"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("feed_heads"), "{}", ended.stderr);
+}
+
+#[tokio::test]
 async fn the_first_fault_is_named() {
     for (sql, names) in [
         ("DELETE FROM feed_events WHERE position = 3", &["feed_events", "position 3"][..]),

@@ -29,6 +29,10 @@ pub(crate) trait Inspection: Debug + Send + Sync {
     /// The last event beyond the head, if there is one.
     async fn beyond_head(&self, feed: &Feed) -> Result<Option<Position>, StoreError>;
 
+    /// A feed of which it is not known how far it has come, which is none of [`Self::feeds`], if there
+    /// is one.
+    async fn feed_without_head(&self) -> Result<Option<String>, StoreError>;
+
     /// The first thing that the database itself finds wrong with its tables and indexes, where it can
     /// tell.
     async fn damage(&self) -> Result<Option<String>, StoreError>;

@@ -56,6 +56,17 @@ impl Inspection for Inspected {
         beyond.map(|position| row::event_position(position, feed.key)).transpose()
     }
 
+    async fn feed_without_head(&self) -> Result<Option<String>, StoreError> {
+        self.0
+            .run(|pool| async move {
+                sqlx::query_scalar(include_str!("sql/inspect_headless.sql"))
+                    .fetch_optional(&pool)
+                    .await
+                    .map_err(failure)
+            })
+            .await
+    }
+
     /// `None`: PostgreSQL tells by its extension amcheck alone.
     async fn damage(&self) -> Result<Option<String>, StoreError> {
         Ok(None)

@@ -51,6 +51,11 @@ impl Inspection for Inspected {
         beyond.map(|position| row::event_position(position, feed.key)).transpose()
     }
 
+    /// `None`: the head stands in the row of the feed.
+    async fn feed_without_head(&self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
     async fn damage(&self) -> Result<Option<String>, StoreError> {
         let said: String = sqlx::query_scalar(include_str!("sql/inspect_damage.sql"))
             .fetch_one(&self.0)
