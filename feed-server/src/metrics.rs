@@ -78,19 +78,19 @@ impl Metrics {
             commit_events: registered(
                 registry,
                 "commit_events",
-                "Events that publishes which shared a commit asked to store",
+                "Events that publishes which shared a commit asked to store, of commits that succeeded",
                 Histogram::new([1., 2., 5., 10., 20., 50., 100., 200., 500., 1000., 2000., 5000.]),
             ),
             commit_seconds: registered(
                 registry,
                 "commit_seconds",
-                "Time that a commit of publishes took, with its fsync",
+                "Time that a commit of publishes took which succeeded, with its fsync",
                 seconds(),
             ),
             publishes_waiting: new(
                 registry,
                 "publishes_waiting",
-                "Publishes that wait in the queue for the next commit, 4096 at most",
+                "Publishes that wait in the queue for the next commit, 4096 or 256 MiB at most",
             ),
             streams: new(registry, "streams_open", "Streams of server-sent events that are open"),
             long_polls: new(registry, "long_polls_open", "Long polls that are open"),

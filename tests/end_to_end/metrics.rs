@@ -7,6 +7,7 @@ use feed_tests::events::{order, orders};
 use feed_tests::sse::EventStream;
 use feed_tests::{ServerOptions, ServerProcess, eventually};
 use serde_json::Value;
+use sqlx::{Connection, SqliteConnection};
 
 /// A metric that is shown: its type, and the names of its labels where it has samples.
 type Shown = BTreeMap<String, (String, BTreeSet<String>)>;
@@ -146,6 +147,34 @@ async fn those_who_wait_are_counted_while_they_do_and_not_in_the_times() {
         (value(&text, "feed_server_streams_open") == Some(0.0)).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn one_who_waits_in_vain_is_not_in_the_times_either() {
+    let server = ServerProcess::start().await;
+    server.publish_orders(1).await;
+    let tail = format!("{}/after/1", server.folder("orders").await);
+    let waiting = tokio::spawn(server.get(&tail).header("prefer", "wait=30").send());
+    eventually("the long poll", async || {
+        let text = text(&server).await;
+        (value(&text, "feed_server_long_polls_open") == Some(1.0)).then_some(())
+    })
+    .await;
+    // A head that lies where no event is, as a bad disk may have it.
+    let file = format!("sqlite:{}", server.database().display());
+    let mut connection = SqliteConnection::connect(&file).await.unwrap();
+    sqlx::raw_sql("UPDATE feed_feeds SET head_position = 2 WHERE name = 'orders'")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    let answer = waiting.await.unwrap();
+    answer.expect_problem(500, "internal");
+    let text = text(&server).await;
+    let route = "{route=\"/feeds/{feed}/{incarnation}/after/{position}\"";
+    let requests = format!("feed_server_requests_total{route},method=\"GET\",status=\"500\"}}");
+    assert_eq!(value(&text, &requests), Some(1.0));
+    assert_eq!(value(&text, &format!("feed_server_request_seconds_count{route}}}")), None);
 }
 
 #[tokio::test]

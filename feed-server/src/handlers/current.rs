@@ -5,7 +5,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::HandlerResult;
 use super::answer::{Caching, answer, has_copy};
-use super::prefer::Wait;
+use super::prefer::{Wait, waited};
 use super::read::{At, Read};
 use super::stream;
 use crate::feeds::LiveFeed;
@@ -29,7 +29,7 @@ pub(crate) async fn get(At(feed): At<String>, mut read: Read) -> HandlerResult {
     };
     if let Some(wait) = read.wait() {
         read.shrink();
-        return get_waiting(&read, &live, representation, &filter, wait).await;
+        return waited(get_waiting(&read, &live, representation, &filter, wait).await);
     }
     let rendered = read.app.paging.current(&live, representation, &filter).await?;
     let max_age = read.app.timing.current_max_age.as_secs();

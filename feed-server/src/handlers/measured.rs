@@ -11,7 +11,7 @@ use http::request::Parts;
 use tokio::time::Instant;
 
 use super::App;
-use super::prefer::PREFERENCE_APPLIED;
+use super::prefer::Waited;
 use super::read::mount;
 
 /// What stands for the route of a request to an address where nothing is.
@@ -27,7 +27,7 @@ pub(crate) async fn measured(
     let (parts, body) = request.into_parts();
     let (route, method) = (route(&parts), method(&parts.method));
     let response = next.run(Request::from_parts(parts, body)).await;
-    let has_waited = response.headers().contains_key(PREFERENCE_APPLIED);
+    let has_waited = response.extensions().get::<Waited>().is_some();
     let took = (!has_waited).then(|| begun.elapsed());
     app.metrics.answered(route, method, response.status().as_u16(), took);
     response

@@ -2,12 +2,26 @@
 
 use std::time::Duration;
 
+use axum::response::IntoResponse;
 use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::HandlerResult;
 
 /// The preferences of a request.
 pub(super) const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// Which of them the answer honours.
 pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// That a client may have waited for the answer, so that its time says nothing of the server.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waited;
+
+/// Marks what comes of a wait as [`Waited`] for, a failure too.
+pub(super) fn waited(result: HandlerResult) -> HandlerResult {
+    let mut response = result.into_response();
+    response.extensions_mut().insert(Waited);
+    Ok(response)
+}
 
 /// A wait that a client prefers, cut to what the server allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::HandlerResult;
 use super::answer::{Caching, answer, redirect};
-use super::prefer::Wait;
+use super::prefer::{Wait, waited};
 use super::read::{At, Read, position};
 use crate::feeds::LiveFeed;
 use crate::paging::{Filter, Representation};
@@ -23,7 +23,7 @@ pub(crate) async fn get(
     let filter = read.filter()?;
     if let Some(wait) = read.wait() {
         read.shrink();
-        return get_waiting(&read, &live, after, representation, &filter, wait).await;
+        return waited(get_waiting(&read, &live, after, representation, &filter, wait).await);
     }
     let rendered = read.app.paging.tail(&live, after, representation, &filter).await?;
     answer(&read.headers, &rendered, Caching::Revalidate, true).await
