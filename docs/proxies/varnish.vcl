@@ -14,6 +14,10 @@ sub vcl_recv {
     if (req.method != "GET" && req.method != "HEAD") {
         return (synth(403));
     }
+    # For those who run the server, and who ask it itself.
+    if (req.url ~ "^/(metrics|readyz)([?]|$)") {
+        return (synth(403));
+    }
     # Long polls and streams are one client's own.
     if (req.http.Prefer ~ "(?i)(^|[,;\s])wait\s*=" || req.http.Accept ~ "(?i)text/event-stream") {
         return (pass);

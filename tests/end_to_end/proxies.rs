@@ -245,6 +245,14 @@ async fn check_stream(kind: Kind) {
     let publish = proxy.http.post_json("/feeds/orders", &order(9)).send().await;
     assert_eq!(publish.status, 403);
     assert_eq!(by_tails(&server, "orders").await.len(), 8);
+    // What operators look at is not for everybody.
+    for path in ["/metrics", "/metrics?x=1", "/readyz"] {
+        server.get(path).send().await.expect(200);
+        assert_eq!(proxy.http.get(path).send().await.status, 403, "{path}");
+    }
+    for path in ["//metrics", "/%6detrics", "/x/../readyz"] {
+        assert_ne!(proxy.http.get(path).send().await.status, 200, "{path}");
+    }
 }
 
 #[tokio::test]
