@@ -62,7 +62,7 @@ enum Command {
     Publish(publish::PublishArgs),
     /// Publish what a file of JSON lines holds, with its own times; can be resumed
     Import(import::ImportArgs),
-    /// List the feeds of the database, or create one
+    /// List the feeds of the database, create one, or begin another life of one
     #[command(subcommand)]
     Feeds(feeds::FeedsCommand),
     /// Verify the database: every event is there, in order, and can be found; read-only
